@@ -1,0 +1,155 @@
+"""The `orca` command: starts a profile, or talks to a running one through its socket."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from services.allinone.hosting import BindError
+from services.allinone.profile import MODELS, Settings, UnknownVariables, load
+from services.common.errors import OrcaError
+from services.common.settings import PREFIX
+from services.common.telemetry import configure_logging
+
+EXIT_USAGE = 2
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point."""
+    args = _parser().parse_args(argv)
+    try:
+        settings = load()
+    except UnknownVariables as error:
+        _fail(f"unknown variables: {error} (see .env.example for those that exist)")
+    except ValidationError as error:
+        lines = [f"{PREFIX}{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
+        _fail("\n".join(lines))
+    configure_logging(settings.profile.log_level)
+    command: Callable[[Settings, argparse.Namespace], int] = args.command
+    try:
+        sys.exit(command(settings, args))
+    except (BindError, OrcaError, ValueError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    print(f"orca: {message}", file=sys.stderr)
+    sys.exit(EXIT_USAGE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="orca", description="Orca, the AI security gateway")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    up = commands.add_parser("up", help="run the embedded profile in the foreground")
+    up.set_defaults(command=_up)
+    serve = commands.add_parser("serve", help="run one service of the distributed profile")
+    serve.add_argument("service", choices=sorted(MODELS))
+    serve.set_defaults(command=_serve)
+    migrate = commands.add_parser("migrate", help="apply all migrations of the distributed profile and stop")
+    migrate.set_defaults(command=_migrate)
+    doctor = commands.add_parser("doctor", help="check a running embedded instance")
+    doctor.set_defaults(command=_socket("doctor"))
+    config = commands.add_parser("config", help="print the effective settings, redacted")
+    config.set_defaults(command=_config)
+    admin = commands.add_parser("admin", help="regain access to a running embedded instance")
+    verbs = admin.add_subparsers(required=True, metavar="VERB")
+    reset = verbs.add_parser("reset-password", help="set a new one-time password")
+    reset.add_argument("--email", default="")
+    reset.set_defaults(command=_socket("reset-password"))
+    new_key = verbs.add_parser("new-key", help="mint a relay key in the first workspace")
+    new_key.add_argument("--name", default="operator")
+    new_key.set_defaults(command=_socket("new-key"))
+    return parser
+
+
+def _config(settings: Settings, _args: argparse.Namespace) -> int:
+    shown: dict[str, Any] = {}
+    for _name, model in (("process", settings.profile), *settings.services.items()):
+        for field, value in model:
+            if isinstance(value, SecretStr):
+                value = "(set)" if value.get_secret_value() else "(unset)"
+            elif field.endswith("_url") and value and "@" in str(value):
+                value = str(value).rpartition("@")[2]
+            shown.setdefault(field, value if isinstance(value, str | int | float | bool | None) else str(value))
+    print(json.dumps(shown, indent=2, sort_keys=True))
+    return 0
+
+
+def _socket(command: str) -> Callable[[Settings, argparse.Namespace], int]:
+    def run(settings: Settings, args: argparse.Namespace) -> int:
+        from services.allinone.operator import ask
+
+        arguments = {key: value for key, value in vars(args).items() if isinstance(value, str)}
+        answer = asyncio.run(ask(settings.profile.home, command, arguments))
+        print(json.dumps(answer, indent=2))
+        return 0 if answer.get("ok", True) else 1
+
+    return run
+
+
+def _up(settings: Settings, _args: argparse.Namespace) -> int:
+    return _run(_embedded(settings))
+
+
+def _serve(settings: Settings, args: argparse.Namespace) -> int:
+    from services.allinone.distributed import serve
+
+    return _run(serve(settings, args.service, _stop_event()))
+
+
+def _migrate(settings: Settings, _args: argparse.Namespace) -> int:
+    from services.allinone.distributed import migrate
+
+    return _run(migrate(settings))
+
+
+def _run(main_coroutine: Coroutine[Any, Any, int]) -> int:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main_coroutine)
+
+
+def _stop_event() -> Callable[[], asyncio.Event]:
+    def make() -> asyncio.Event:
+        event = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, event.set)
+        return event
+
+    return make
+
+
+async def _embedded(settings: Settings) -> int:
+    from services.allinone import embedded
+    from services.allinone.operator import OperatorSocket
+
+    stop = _stop_event()()
+    try:
+        lock = embedded.lock_state(settings.profile.home)
+    except embedded.StateLocked as error:
+        raise BindError(str(error)) from None
+    running = await embedded.build(settings)
+    operator = OperatorSocket(settings.profile.home, running)
+    try:
+        await running.start()
+        await operator.start()
+        print(embedded.banner(running), flush=True)
+        await stop.wait()
+    finally:
+        await operator.stop()
+        await running.stop()
+        with contextlib.suppress(OSError):
+            import os
+
+            os.close(lock)
+    return 0

@@ -1,0 +1,123 @@
+"""One service per process: `grpc.aio`, Kafka, PostgreSQL, ClickHouse, all by settings.
+
+Every process serves its gRPC service on ORCA_GRPC_BIND and its HTTP on the plane it belongs to: the relay on
+ORCA_RELAY_BIND, the console on ORCA_MANAGEMENT_BIND, the others on ORCA_HTTP_BIND.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from services.allinone.hosting import HttpServer, listen
+from services.allinone.profile import Settings
+from services.analytics.app import build as build_analytics
+from services.auth.app import build as build_auth
+from services.common.clock import SystemClock
+from services.common.errors import Invalid
+from services.common.eventlog.kafka_log import KafkaEventLog
+from services.common.rpc import GrpcServer, channel_to
+from services.common.telemetry import metrics_app
+from services.console.app import build as build_console
+from services.firewall.app import build as build_firewall
+from services.guardrail.app import build as build_guardrail
+from services.ledger.app import build as build_ledger
+from services.relay.app import build as build_relay
+
+BUILDERS: dict[str, Any] = {
+    "auth": build_auth,
+    "guardrail": build_guardrail,
+    "firewall": build_firewall,
+    "ledger": build_ledger,
+    "analytics": build_analytics,
+}
+BINDS = {"relay": ("relay_bind", "ORCA_RELAY_BIND"), "console": ("management_bind", "ORCA_MANAGEMENT_BIND")}
+UPSTREAM_TIMEOUT_S = 60.0
+CONNECTIONS_MAX = 200
+
+
+async def serve(settings: Settings, service: str, stop_event: Callable[[], asyncio.Event]) -> int:
+    """Runs one service until signalled."""
+    stop = stop_event()
+    profile = settings.profile
+    field, variable = BINDS.get(service, ("http_bind", "ORCA_HTTP_BIND"))
+    sock = listen(getattr(profile, field), variable)
+    metrics_sock = listen(profile.metrics_bind, "ORCA_METRICS_BIND")
+    log = _log(settings) if service != "console" else None
+    if log is not None:
+        await log.start()
+        await log.ensure_topics()
+    app = await _build(settings, service, log)
+    grpc_server = None
+    if service != "console":
+        grpc_server = GrpcServer(profile.grpc_bind)
+        app.register(grpc_server)
+        await grpc_server.start()
+    servers = [
+        HttpServer(app.asgi, sock, grace_s=profile.shutdown_grace_s),
+        HttpServer(metrics_app, metrics_sock, grace_s=1),
+    ]
+    await app.start()
+    if service == "auth":
+        await app.bootstrap()
+    for server in servers:
+        await server.start()
+    await stop.wait()
+    for server in servers:
+        await server.stop()
+    if grpc_server is not None:
+        await grpc_server.stop(profile.shutdown_grace_s)
+    await app.stop()
+    if log is not None:
+        await log.stop()
+    return 0
+
+
+async def migrate(settings: Settings) -> int:
+    """Applies every service's migrations and stops."""
+    log = _log(settings)
+    for service in BUILDERS:
+        app = await _build(settings, service, log)
+        print(f"{service}: migrated")
+        del app
+    return 0
+
+
+def _log(settings: Settings) -> KafkaEventLog:
+    bootstrap = settings.profile.kafka_bootstrap
+    if not bootstrap:
+        raise Invalid("ORCA_KAFKA_BOOTSTRAP must be set for `orca serve`")
+    return KafkaEventLog(bootstrap)
+
+
+async def _build(settings: Settings, service: str, log: Any) -> Any:
+    profile = settings.profile
+    clock = SystemClock()
+
+    def channels(name: str) -> Any:
+        return channel_to(getattr(profile, f"{name}_grpc"))
+
+    if service == "console":
+        limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
+        upstreams = {
+            name: httpx.AsyncClient(
+                base_url=getattr(settings.of("console"), f"{name}_url"),
+                timeout=UPSTREAM_TIMEOUT_S,
+                limits=limits,
+                trust_env=False,
+            )
+            for name in BUILDERS
+        }
+        return await build_console(settings.of("console"), upstreams=upstreams)
+    if service == "relay":
+        state_dir = profile.home / "relay"
+        state_dir.mkdir(parents=True, exist_ok=True)
+        return await build_relay(settings.of("relay"), channels=channels, log=log, state_dir=state_dir, clock=clock)
+    if not profile.database_url:
+        raise Invalid("ORCA_DATABASE_URL must be set for `orca serve`")
+    return await BUILDERS[service](
+        settings.of(service), channels=channels, log=log, database_url=profile.database_url, clock=clock
+    )

@@ -1,0 +1,87 @@
+"""Serving ASGI apps inside a process that owns its own signals and start order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from services.common.settings import host_port
+
+BACKLOG = 2048
+KEEP_ALIVE_S = 75
+
+
+class BindError(Exception):
+    """An address cannot be listened on."""
+
+
+def listen(bind: str, variable: str) -> socket.socket:
+    """A listening socket. Raises BindError naming the variable."""
+    try:
+        host, port = host_port(bind)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except (OSError, ValueError) as error:
+        raise BindError(f"{variable}={bind}: {error}") from None
+    sock.setblocking(False)
+    return sock
+
+
+def address(sock: socket.socket) -> str:
+    """host:port of a listening socket."""
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # The process decides what a signal means; uvicorn must not install its own handlers.
+        yield
+
+
+class HttpServer:
+    """One uvicorn server on one socket."""
+
+    def __init__(self, app: Any, sock: socket.socket, *, grace_s: float) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=max(1, round(grace_s)),
+            backlog=BACKLOG,
+        )
+        self._server = _Server(config)
+        self._sock = sock
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Serves in the background; returns when accepting."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._sock]), name="http")
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+                raise BindError(f"{address(self._sock)}: the server ended")
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Stops accepting, finishes in-flight requests up to the grace period."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task

@@ -1,0 +1,131 @@
+"""Composition root of analytics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import FastAPI
+
+from orca.analytics.v1 import analytics_pb2_grpc
+from orca.auth.v1 import auth_pb2_grpc
+from services.analytics.clickhouse.client import ClickHouseStore
+from services.analytics.consumers import EventConsumer
+from services.analytics.feeds import Feeds
+from services.analytics.grpc_server import AnalyticsServicer
+from services.analytics.http_api import build_api
+from services.analytics.settings import AnalyticsSettings
+from services.analytics.storage.blocks import BlockStore
+from services.analytics.storage.tables import METADATA, MIGRATIONS
+from services.analytics.writer import BlockWriter
+from services.common.clock import Clock, SystemClock
+from services.common.errors import Unavailable
+from services.common.eventlog.ports import EventLog
+from services.common.http import Authenticator, GrpcAuthenticator
+from services.common.ids import new_id
+from services.common.storage import Database
+
+log = logging.getLogger("orca.analytics")
+
+RETRY_S = 2.0
+_LOCK_KEY = 0x0CA_C11C
+
+
+class App:
+    """The running service."""
+
+    name = "analytics"
+
+    def __init__(
+        self, database: Database, store: ClickHouseStore, consumer: EventConsumer, asgi: FastAPI,
+        servicer: AnalyticsServicer,
+    ) -> None:  # fmt: skip
+        self.asgi = asgi
+        self._database = database
+        self._store = store
+        self._consumer = consumer
+        self._servicer = servicer
+        self._opened = False
+        self._opener: asyncio.Task[None] | None = None
+
+    def register(self, server: Any) -> None:
+        """Adds `analytics.v1`."""
+        analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(self._servicer, server)
+
+    async def start(self) -> None:
+        """Opens the store and reads on. A store that is down is tried again in the background: the data plane
+        does not depend on it, and nothing is read from the log before it answers."""
+        try:
+            await self._open()
+        except Unavailable as error:
+            log.warning("the analytics store is not there yet", extra={"error_class": type(error).__name__})
+            self._opener = asyncio.create_task(self._open_later(), name="analytics-open")
+
+    async def stop(self) -> None:
+        """Finishes the write under way, then closes everything."""
+        if self._opener is not None:
+            self._opener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._opener
+        if self._opened:
+            await self._consumer.stop()
+        await self._store.close()
+        await self._database.close()
+
+    def ready(self) -> Mapping[str, bool]:
+        """Whether feeds can be read, and whether they grow."""
+        health = self._consumer.health
+        return {"store": self._opened, "consumer": health.running and health.error is None}
+
+    async def _open(self) -> None:
+        async with self._database.write() as tx:
+            # Several replicas must not migrate the column store at once; the relational one has locks.
+            if self._database.dialect == "postgresql":
+                await tx.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            await self._store.open()
+        await self._consumer.start()
+        self._opened = True
+
+    async def _open_later(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_S)
+            with contextlib.suppress(Unavailable):
+                await self._open()
+                return
+
+
+async def build(
+    settings: AnalyticsSettings,
+    *,
+    channels: Callable[[str], Any],
+    log: EventLog,
+    database_url: str,
+    clock: Clock | None = None,
+    authenticator: Authenticator | None = None,
+) -> App:
+    """Wires the service; opens and migrates its relational database. Raises Unavailable."""
+    clock = clock or SystemClock()
+    database = await Database.open(database_url, service="analytics")
+    await database.migrate(METADATA, MIGRATIONS)
+    store = ClickHouseStore(
+        url=settings.clickhouse_url,
+        path=Path(settings.home) / "chdb",
+        query_timeout_s=settings.analytics_query_timeout_s,
+    )
+    writer = BlockWriter(BlockStore(database, settings.replica_id or new_id("analytics"), clock), store)
+    consumer = EventConsumer(
+        log,
+        writer,
+        clock,
+        flush_s=settings.analytics_flush_ms / 1000,
+        flush_max_s=settings.analytics_flush_max_ms / 1000,
+        retention_days=settings.analytics_retention_days,
+    )
+    if authenticator is None:
+        authenticator = GrpcAuthenticator(auth_pb2_grpc.AuthServiceStub(channels("auth")))
+    return App(database, store, consumer, build_api(Feeds(store), authenticator), AnalyticsServicer(store))

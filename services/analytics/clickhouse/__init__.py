@@ -1,0 +1,1 @@
+"""The columnar side of analytics: client, migrations, queries."""

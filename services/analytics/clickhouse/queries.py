@@ -1,0 +1,242 @@
+# ruff: noqa: S608 (every interpolated name is a constant of this package; values are bound)
+"""Every statement the feeds run. Each filters by workspace; every value is a bound parameter.
+
+Names in the SQL come from constants in `domain/feeds.py` and here, never from a request. The cursor is a
+position (occurred_at, id), not a page number, so that pages stay right while events arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.analytics.domain.feeds import GROUPINGS, VERDICTS, Feed, Field, Filter, Kind, Match
+
+FilterValues = Mapping[str, Sequence[str] | Sequence[int] | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with `{name:Type}` placeholders, and their values."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open time range, Unix microseconds; None = unbounded."""
+
+    since_us: int | None = None
+    until_us: int | None = None
+
+
+def page(
+    feed: Feed,
+    workspace_id: str,
+    filters: FilterValues,
+    span: Span,
+    *,
+    after: tuple[int, str] | None,
+    limit: int,
+    oldest_first: bool = False,
+) -> Statement:
+    """Rows of a feed beyond `after`: the position's two columns first, then the feed's fields."""
+    clauses, parameters = _scope(workspace_id, feed.filters, filters, span)
+    if after is not None:
+        sign = ">" if oldest_first else "<"
+        moment = "fromUnixTimestamp64Micro({after_us:Int64}, 'UTC')"
+        # The first condition is implied by the second; it is the one the primary key can use.
+        clauses.append(f"occurred_at {sign}= {moment}")
+        clauses.append(f"(occurred_at, {feed.id_column}) {sign} ({moment}, {{after_id:String}})")
+        parameters |= {"after_us": after[0], "after_id": after[1]}
+    order = "ASC" if oldest_first else "DESC"
+    columns = ", ".join(["toUnixTimestamp64Micro(occurred_at)", feed.id_column, *map(_read, feed.fields)])
+    sql = (
+        f"SELECT {columns} FROM {feed.table} WHERE {' AND '.join(clauses)} "
+        f"ORDER BY occurred_at {order}, {feed.id_column} {order} LIMIT {{row_limit:UInt32}}"
+    )
+    return Statement(sql, {**parameters, "row_limit": limit})
+
+
+def one(feed: Feed, workspace_id: str, row_id: str) -> Statement:
+    """The row of an id: the feed's fields, at most once."""
+    columns = ", ".join(map(_read, feed.fields))
+    sql = (
+        f"SELECT {columns} FROM {feed.table} "
+        f"WHERE workspace_id = {{workspace_id:String}} AND {feed.id_column} = {{row_id:String}} LIMIT 1"
+    )
+    return Statement(sql, {"workspace_id": workspace_id, "row_id": row_id})
+
+
+def matches_by_request(
+    workspace_id: str, filters: FilterValues, span: Span, known: Mapping[str, Filter], *,
+    after: tuple[int, str] | None, limit: int,
+) -> Statement:  # fmt: skip
+    """Matches grouped by request, the most recent request first: columns of REQUEST_GROUP_FIELDS."""
+    clauses, parameters = _scope(workspace_id, known, filters, span)
+    having = ""
+    if after is not None:
+        having = "HAVING (last_us, request_id) < ({after_us:Int64}, {after_id:String}) "
+        parameters |= {"after_us": after[0], "after_id": after[1]}
+    sql = (
+        "SELECT toUnixTimestamp64Micro(max(occurred_at)) AS last_us, request_id, any(key_id), any(environment), "
+        "any(model), any(run_id), count(), sum(count), arraySort(groupUniqArray(32)(toString(action))), "
+        "arraySort(groupUniqArray(32)(toString(rule_type))), arraySort(groupUniqArray(64)(toString(entity))), "
+        "groupArray(100)(id) "
+        f"FROM matches WHERE {' AND '.join(clauses)} "
+        f"GROUP BY request_id {having}ORDER BY last_us DESC, request_id DESC LIMIT {{row_limit:UInt32}}"
+    )
+    return Statement(sql, {**parameters, "row_limit": limit})
+
+
+REQUEST_GROUP_FIELDS = (
+    Field("occurred_at", "", Kind.TIME), Field("request_id", ""), Field("key_id", ""), Field("environment", ""),
+    Field("model", ""), Field("run_id", ""), Field("matches", ""), Field("count", ""), Field("actions", ""),
+    Field("rule_types", ""), Field("entities", ""), Field("ids", ""),
+)  # fmt: skip
+
+
+_RUN_SELECT = (
+    "toUnixTimestamp64Micro(max(last_seen)) AS last_us, key_id, run_id, "
+    "toUnixTimestamp64Micro(min(first_seen)) AS first_us, max(environment) AS run_environment, "
+    "sum(requests), sum(blocked), sum(tool_calls), sum(matches), sum(input_tokens), sum(output_tokens), "
+    "sum(cost_nano_usd), groupUniqArrayArray(64)(models) AS run_models, groupUniqArrayArray(256)(tools) AS run_tools, "
+    "groupUniqArrayArray(256)(hosts) AS run_hosts, " + ", ".join(f"sum({verdict})" for verdict in VERDICTS)
+)
+RUN_COLUMNS = (
+    "last_us", "key_id", "run_id", "first_us", "environment", "requests", "blocked", "tool_calls", "matches",
+    "input_tokens", "output_tokens", "cost_nano_usd", "models", "tools", "hosts", *VERDICTS,
+)  # fmt: skip
+RUN_FILTERS: Mapping[str, Filter] = {
+    "key_id": Filter("key_id"),
+    "run_id": Filter("run_id"),
+    "environment": Filter("run_environment"),
+    "model": Filter("run_models"),
+    "tool_name": Filter("run_tools"),
+    "destination": Filter("run_hosts"),
+}
+_RUN_WHERE = ("key_id", "run_id")
+_RUN_ARRAYS = ("model", "tool_name", "destination")
+
+
+def runs(
+    workspace_id: str, filters: FilterValues, verdicts: Sequence[str], span: Span, *,
+    after: tuple[int, str, str] | None, limit: int,
+) -> Statement:  # fmt: skip
+    """Runs by their last event, newest first: columns of RUN_COLUMNS. A run is in a span that it overlaps."""
+    known = {name: RUN_FILTERS[name] for name in _RUN_WHERE}
+    clauses, parameters = _scope(
+        workspace_id, known, {name: filters[name] for name in _RUN_WHERE if name in filters}, Span()
+    )
+    having: list[str] = []
+    for name, values in filters.items():
+        if name in _RUN_WHERE:
+            continue
+        column, placeholder = RUN_FILTERS[name].column, f"{{f_{name}:Array(String)}}"
+        having.append(f"hasAny({column}, {placeholder})" if name in _RUN_ARRAYS else f"has({placeholder}, {column})")
+        parameters[f"f_{name}"] = values
+    if verdicts:
+        having.append("(" + " + ".join(f"sum({name})" for name in VERDICTS if name in verdicts) + ") > 0")
+    if span.since_us is not None:
+        having.append("last_us >= {since_us:Int64}")
+        parameters["since_us"] = span.since_us
+    if span.until_us is not None:
+        having.append("first_us < {until_us:Int64}")
+        parameters["until_us"] = span.until_us
+    if after is not None:
+        having.append("(last_us, key_id, run_id) < ({after_us:Int64}, {after_key:String}, {after_run:String})")
+        parameters |= {"after_us": after[0], "after_key": after[1], "after_run": after[2]}
+    sql = (
+        f"SELECT {_RUN_SELECT} FROM runs WHERE {' AND '.join(clauses)} GROUP BY key_id, run_id "
+        f"{'HAVING ' + ' AND '.join(having) + ' ' if having else ''}"
+        "ORDER BY last_us DESC, key_id DESC, run_id DESC LIMIT {row_limit:UInt32}"
+    )
+    return Statement(sql, {**parameters, "row_limit": limit})
+
+
+TOOL_COLUMNS = (
+    "last_us", "tool_name", "first_us", "calls", "keys", "surfaces", "gap", "policy_name", "rule_label",
+    *VERDICTS,
+)  # fmt: skip
+
+
+def tools(
+    workspace_id: str, filters: FilterValues, known: Mapping[str, Filter], span: Span, *,
+    after: tuple[int, str] | None, limit: int,
+) -> Statement:  # fmt: skip
+    """Tools seen, by their last evaluation: columns of TOOL_COLUMNS. The latest evaluation says covered or gap."""
+    clauses, parameters = _scope(workspace_id, known, filters, span)
+    clauses.append("tool_name != ''")
+    having = ""
+    if after is not None:
+        having = "HAVING (last_us, tool_name) < ({after_us:Int64}, {after_id:String}) "
+        parameters |= {"after_us": after[0], "after_id": after[1]}
+    sql = (
+        "SELECT toUnixTimestamp64Micro(max(occurred_at)) AS last_us, tool_name, "
+        "toUnixTimestamp64Micro(min(occurred_at)) AS first_us, count(), uniq(key_id), "
+        "arraySort(groupUniqArray(8)(toString(surface))), argMax(gap, occurred_at), "
+        "argMax(policy_name, occurred_at), argMax(rule_label, occurred_at), "
+        + ", ".join(f"countIf(verdict = '{verdict}')" for verdict in VERDICTS)
+        + f" FROM firewall_events WHERE {' AND '.join(clauses)} GROUP BY tool_name {having}"
+        "ORDER BY last_us DESC, tool_name DESC LIMIT {row_limit:UInt32}"
+    )
+    return Statement(sql, {**parameters, "row_limit": limit})
+
+
+USAGE_COLUMNS = (
+    "requests", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "settled_nano_usd",
+    "unconfirmed_nano_usd", "blocked_nano_usd",
+)  # fmt: skip
+USAGE_FILTERS: Mapping[str, Filter] = {name: Filter(name) for name in ("key_id", "environment", "model")}
+
+
+def usage(
+    workspace_id: str, groups: Sequence[str], filters: FilterValues, span: Span, *, offset: int, limit: int
+) -> Statement:
+    """Sums per group: the groups' values, then USAGE_COLUMNS. Money and tokens come from spend, which outlives
+    the request log; requests are counted where they are recorded."""
+    clauses, parameters = _scope(workspace_id, USAGE_FILTERS, filters, span)
+    where = " AND ".join(clauses)
+    keys = ", ".join(f"{GROUPINGS[name]} AS g_{name}" for name in groups)
+    names = ", ".join(f"g_{name}" for name in groups)
+    prefix, by = (f"{keys}, ", f"GROUP BY {names} ORDER BY " + ", ".join(f"g_{n} DESC" for n in groups)) if groups \
+        else ("", "")  # fmt: skip
+    zeros = ", ".join(f"toInt64(0) AS u_{name}" for name in USAGE_COLUMNS[1:])
+    sums = ", ".join(f"{name} AS u_{name}" for name in USAGE_COLUMNS[1:])
+    sql = (
+        f"SELECT {names + ', ' if groups else ''}" + ", ".join(f"sum(u_{name})" for name in USAGE_COLUMNS) + " FROM ("
+        f"SELECT {prefix}toInt64(1) AS u_requests, {zeros} FROM requests WHERE {where} UNION ALL "
+        f"SELECT {prefix}toInt64(0) AS u_requests, {sums} FROM spend WHERE {where} AND kind = 'spend'"
+        f") {by} LIMIT {{row_limit:UInt32}} OFFSET {{row_offset:UInt32}}"
+    )
+    return Statement(sql, {**parameters, "row_limit": limit, "row_offset": offset})
+
+
+def _scope(
+    workspace_id: str, known: Mapping[str, Filter], filters: FilterValues, span: Span
+) -> tuple[list[str], dict[str, Any]]:
+    clauses = ["workspace_id = {workspace_id:String}"]
+    parameters: dict[str, Any] = {"workspace_id": workspace_id}
+    for name, values in filters.items():
+        wanted = known[name]
+        if wanted.match is Match.FLAG:
+            clauses.append(f"{wanted.column} = {{f_{name}:{wanted.match.value}}}")
+            parameters[f"f_{name}"] = int(bool(values))
+        else:
+            clauses.append(f"has({{f_{name}:{wanted.match.value}}}, {wanted.column})")
+            parameters[f"f_{name}"] = values
+    if span.since_us is not None:
+        clauses.append("occurred_at >= fromUnixTimestamp64Micro({since_us:Int64}, 'UTC')")
+        parameters["since_us"] = span.since_us
+    if span.until_us is not None:
+        clauses.append("occurred_at < fromUnixTimestamp64Micro({until_us:Int64}, 'UTC')")
+        parameters["until_us"] = span.until_us
+    return clauses, parameters
+
+
+def _read(field: Field) -> str:
+    if field.kind is Kind.TIME:
+        return f"toUnixTimestamp64Micro({field.column})"
+    return field.column

@@ -1,0 +1,17 @@
+"""The topics analytics reads, and the table each one fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.common.eventlog import topics
+
+GROUP = "analytics"
+TABLES: Mapping[str, str] = {
+    topics.DECISIONS: "decisions",
+    topics.MATCHES: "matches",
+    topics.FIREWALL: "firewall_events",
+    topics.SPEND: "spend",
+    topics.REQUESTS: "requests",
+}
+DEAD_LETTERS = topics.DLQ

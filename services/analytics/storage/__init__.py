@@ -1,0 +1,1 @@
+"""The relational side of analytics: block bounds."""

@@ -1,0 +1,101 @@
+"""Who calls: access tokens and sessions, and which workspace a call is about."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+from services.auth.crypto import digest, mint, verify_password
+from services.auth.domain.keys import PREFIX
+from services.auth.storage.store import Store
+from services.auth.storage.tables import SESSIONS
+from services.common.errors import BadRequest, Forbidden, NotFound, Unauthorized
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SESSION_PREFIX = "orca-se-"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user, and the workspace and role of this call (empty and 0 without one)."""
+
+    user: Any
+    workspace_id: str
+    role: int
+    credential: str
+
+
+class Identity:
+    """Authenticates management calls."""
+
+    def __init__(self, store: Store, session_ttl_s: int) -> None:
+        self._store = store
+        self._ttl_s = session_ttl_s
+
+    async def login(self, email: str, password: str) -> tuple[Any, str, str]:
+        """(user, session secret, CSRF token). Raises Unauthorized without saying which half was wrong."""
+        user = await self._store.user_by_email(email)
+        if not await verify_password(user.password_hash if user else None, password) or user is None:
+            raise Unauthorized("e-mail or password is wrong", code="invalid_credentials")
+        secret, csrf = mint(SESSION_PREFIX), mint("")
+        async with self._store.change(user.id, "") as change:
+            now = self._store.now_s()
+            await change.tx.execute(SESSIONS.delete().where(SESSIONS.c.expires_at <= now))
+            await change.tx.execute(
+                SESSIONS.insert().values(
+                    secret_hash=digest(secret), user_id=user.id, csrf_token=csrf, expires_at=now + self._ttl_s
+                )
+            )
+        return user, secret, csrf
+
+    async def logout(self, session: str) -> None:
+        """Ends a session; an unknown one is no error."""
+        async with self._store.change("", "") as change:
+            await change.tx.execute(SESSIONS.delete().where(SESSIONS.c.secret_hash == digest(session)))
+
+    async def authenticate(
+        self, *, authorization: str, session: str, csrf_token: str, method: str, workspace_id: str, no_workspace: bool
+    ) -> Caller:
+        """The caller. 401 without a valid credential, 403 without CSRF token, 404 for a foreign workspace."""
+        if authorization:
+            user, credential = await self._by_token(authorization), "access_token"
+        elif session:
+            user, credential = await self._by_session(session, csrf_token, method), "session"
+        else:
+            raise Unauthorized("a credential is needed: Authorization: Bearer <access token>, or a session")
+        if no_workspace:
+            return Caller(user, "", 0, credential)
+        roles = {row.workspace_id: row.role for row in await self._store.memberships(user.id)}
+        if workspace_id:
+            if workspace_id in roles:
+                return Caller(user, workspace_id, roles[workspace_id], credential)
+            if user.is_root and await self._store.workspace(workspace_id) is not None:
+                return Caller(user, workspace_id, 0, credential)
+            raise NotFound("no such workspace", param="X-Workspace-Id")
+        if len(roles) == 1:
+            ((only, role),) = roles.items()
+            return Caller(user, only, role, credential)
+        if not roles:
+            raise Forbidden("you are in no workspace", code="no_workspace")
+        raise BadRequest("X-Workspace-Id: needed, you are in several workspaces", param="X-Workspace-Id")
+
+    async def _by_token(self, authorization: str) -> Any:
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorized("Authorization must be: Bearer <access token>")
+        if token.startswith(PREFIX):
+            raise Unauthorized("a relay key does not work here; use an access token")
+        user = await self._store.user_of_token(digest(token))
+        if user is None:
+            raise Unauthorized("the access token is not known")
+        return user
+
+    async def _by_session(self, session: str, csrf_token: str, method: str) -> Any:
+        row = await self._store.session(digest(session))
+        if row is None:
+            raise Unauthorized("the session has ended; log in again")
+        if method not in SAFE_METHODS and not hmac.compare_digest(row.csrf_token.encode(), csrf_token.encode()):
+            raise Forbidden("X-CSRF-Token is missing or wrong", code="csrf_failed")
+        return row

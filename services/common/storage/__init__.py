@@ -1,0 +1,19 @@
+"""Relational storage: one API over SQLite (embedded) and PostgreSQL (distributed)."""
+
+from services.common.storage.counters import bump, change_counter, read_counter
+from services.common.storage.database import Database, insert_for
+from services.common.storage.migrations import Migration
+from services.common.storage.outbox import OutboxPublisher, audit_envelope, outbox_add, outbox_table
+
+__all__ = [
+    "Database",
+    "Migration",
+    "OutboxPublisher",
+    "audit_envelope",
+    "bump",
+    "change_counter",
+    "insert_for",
+    "outbox_add",
+    "outbox_table",
+    "read_counter",
+]

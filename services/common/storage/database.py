@@ -1,0 +1,128 @@
+"""One service's database.
+
+SQLite: WAL, one writer at a time (a lock in the process, BEGIN IMMEDIATE against others), `synchronous=FULL`
+so that an acknowledged write survives a power cut. PostgreSQL: a schema per service, named `orca_<service>`,
+reached through `search_path`, so that table names are the same on both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.common.errors import Unavailable
+from services.common.storage.migrations import Migration, apply
+
+POOL_SIZE = 5
+BUSY_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """An engine with the transaction rules of its dialect."""
+
+    def __init__(self, engine: AsyncEngine, service: str) -> None:
+        self._engine = engine
+        self._service = service
+        self._write_lock = asyncio.Lock()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @classmethod
+    async def open(cls, url: str, *, service: str) -> Database:
+        """Opens `sqlite:///path` or `postgresql://…`. Raises Unavailable when it cannot be reached."""
+        database = cls(_engine(url, service), service)
+        try:
+            if database.dialect == "postgresql":
+                async with database._engine.begin() as conn:
+                    await conn.execute(sa.schema.CreateSchema(f"orca_{service}", if_not_exists=True))
+            else:
+                async with database._engine.connect() as conn:
+                    await conn.execute(sa.text("SELECT 1"))
+        except (OSError, DBAPIError) as error:
+            await database.close()
+            raise Unavailable(f"the database of {service} cannot be reached ({type(error).__name__})") from None
+        return database
+
+    async def migrate(self, metadata: sa.MetaData, migrations: Sequence[Migration]) -> int:
+        """Applies missing migrations under a lock; returns how many."""
+        async with self.write() as tx:
+            return await tx.run_sync(apply, metadata, tuple(migrations), self._service)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: commits at exit, rolls back on an exception. Raises Unavailable when it is down."""
+        if self.dialect == "sqlite":
+            async with self._write_lock, self._transaction() as conn:
+                yield conn
+        else:
+            async with self._transaction() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as conn:
+                if self.dialect == "sqlite":
+                    await conn.exec_driver_sql("BEGIN IMMEDIATE")
+                yield conn
+        except (OSError, InterfaceError, OperationalError) as error:
+            raise Unavailable(f"the database of {self._service} failed ({type(error).__name__})") from error
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading. Raises Unavailable when the database is down."""
+        try:
+            async with self._engine.connect() as conn:
+                yield conn
+        except (OSError, InterfaceError, OperationalError) as error:
+            raise Unavailable(f"the database of {self._service} failed ({type(error).__name__})") from error
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._engine.dispose()
+
+
+def insert_for(conn: AsyncConnection) -> Any:
+    """The dialect's `insert`, which knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    return postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+
+
+def _engine(url: str, service: str) -> AsyncEngine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_size=POOL_SIZE)
+        sa.event.listen(engine.sync_engine, "connect", _sqlite_connect)
+        return engine
+    if parsed.get_backend_name() != "postgresql":
+        raise ValueError("the database URL must start with postgresql:// or sqlite://")
+    return create_async_engine(
+        parsed.set(drivername="postgresql+asyncpg"),
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_SIZE,
+        pool_pre_ping=True,
+        connect_args={"server_settings": {"search_path": f"orca_{service}"}, "timeout": 10},
+    )
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions of its own: BEGIN IMMEDIATE is sent by `write`.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

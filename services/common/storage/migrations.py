@@ -1,0 +1,46 @@
+"""Numbered migrations, applied in order under a lock, recorded in `schema_migrations`.
+
+Number 1 creates the metadata's tables as they were at that time; later numbers change them. A number is
+never edited once released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+_LOCK_SPACE = 0x0CA
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of a schema."""
+
+    number: int
+    name: str
+    apply: Callable[[sa.Connection], None]
+
+
+def apply(conn: sa.Connection, metadata: sa.MetaData, migrations: tuple[Migration, ...], service: str) -> int:
+    """Applies what is missing; returns how many. The caller's transaction makes it all or nothing."""
+    del metadata
+    if conn.dialect.name == "postgresql":
+        key = int.from_bytes(service.encode()[:4].ljust(4, b"\0"), "big") & 0x7FFFFFFF
+        conn.execute(sa.text("SELECT pg_advisory_xact_lock(:space, :key)"), {"space": _LOCK_SPACE, "key": key})
+    conn.execute(
+        sa.text("CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+    )
+    done = {row[0] for row in conn.execute(sa.text("SELECT number FROM schema_migrations"))}
+    applied = 0
+    for migration in sorted(migrations, key=lambda item: item.number):
+        if migration.number in done:
+            continue
+        migration.apply(conn)
+        conn.execute(
+            sa.text("INSERT INTO schema_migrations (number, name) VALUES (:number, :name)"),
+            {"number": migration.number, "name": migration.name},
+        )
+        applied += 1
+    return applied

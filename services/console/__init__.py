@@ -1,0 +1,1 @@
+"""Console: the single management entry point."""

@@ -1,0 +1,1 @@
+"""Firewall: judges what an agent does."""

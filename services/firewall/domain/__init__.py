@@ -1,0 +1,1 @@
+"""The rules of the action plane: pure and synchronous."""

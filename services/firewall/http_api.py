@@ -1,0 +1,327 @@
+"""Management routes of the firewall. Members read, Developers author, Admins change settings.
+
+Every row is looked up by workspace. Feeds (`…/events`, `…/runs`, `…/tools`, `…/anomalies`) belong to analytics.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, FastAPI, Query
+from pydantic import StrictBool, StrictInt, StrictStr
+
+from services.common.errors import Invalid
+from services.common.http import (
+    Authenticator,
+    Body,
+    Page,
+    Principal,
+    Role,
+    create_api,
+    decode_cursor,
+    encode_cursor,
+    ok,
+    require,
+)
+from services.firewall.domain.diff import diff
+from services.firewall.domain.engine import Call, CompiledPolicy
+from services.firewall.domain.model import CALL_SURFACES, Policy, Surface
+from services.firewall.domain.presets import presets
+from services.firewall.domain.resolution import Resolution
+from services.firewall.grpc_server import refusal, run_judge
+from services.firewall.policies import Policies, policy_warnings, rules_of, shown, verdict_of
+from services.firewall.snapshot import Snapshot
+from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
+
+BASE = "/api/workspace/firewall"
+NAME_MAX = 64
+TOOL_NAME_MAX = 256
+TTL_MIN_S, TTL_MAX_S = 60, 7 * 86_400
+
+Member = Annotated[Principal, Depends(require(Role.VIEWER))]
+Developer = Annotated[Principal, Depends(require(Role.DEVELOPER))]
+Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
+
+T = TypeVar("T", str, int)
+
+
+class PolicyBody(Body):
+    """Writable fields. On creation `name` is required; an update leaves absent fields as they are."""
+
+    name: StrictStr | None = None
+    enabled: StrictBool | None = None
+    is_default: StrictBool | None = None
+    default_verdict: StrictStr | None = None
+    shadow_mode: StrictBool | None = None
+    rules: list[dict[str, Any]] | None = None
+
+    def fields(self, *, creating: bool) -> dict[str, Any]:
+        """The fields that were sent. Raises Invalid."""
+        if creating and self.name is None:
+            raise Invalid("name: is required", param="name")
+        fields = sent(self)
+        if "name" in fields:
+            fields["name"] = _name(fields["name"])
+        return fields
+
+
+class SettingsBody(Body):
+    """Writable settings; absent fields stay as they are."""
+
+    observe_mode: StrictBool | None = None
+    approval_ttl_s: StrictInt | None = None
+    webhook_url: Any = None
+    webhook_secret: Any = None
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that were sent. Raises Invalid."""
+        for name in ("webhook_url", "webhook_secret"):
+            if getattr(self, name) is not None:
+                raise Invalid(f"{name}: is not available yet", param=name)
+        fields = sent(self, but=("webhook_url", "webhook_secret"))
+        ttl_s = fields.get("approval_ttl_s", TTL_MIN_S)
+        if not TTL_MIN_S <= ttl_s <= TTL_MAX_S:
+            message = f"approval_ttl_s: must be from {TTL_MIN_S} to {TTL_MAX_S} seconds"
+            raise Invalid(message, param="approval_ttl_s")
+        return fields
+
+
+class RevertBody(Body):
+    """Which version to go back to."""
+
+    version: StrictInt
+
+
+class TestBody(Body):
+    """One synthetic call, judged by a draft's rules, a stored policy, or what a key without attachment would get."""
+
+    tool_name: StrictStr
+    arguments: dict[str, Any] | StrictStr | None = None
+    surface: StrictStr = "response"
+    policy_id: StrictStr | None = None
+    policy: PolicyBody | None = None
+
+
+def sent(body: Body, but: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields that were sent; null is no value. Raises Invalid."""
+    fields = {name: getattr(body, name) for name in body.model_fields_set if name not in but}
+    for name, value in fields.items():
+        if value is None:
+            raise Invalid(f"{name}: must not be null", param=name)
+    return fields
+
+
+def _name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > NAME_MAX:
+        raise Invalid(f"name: must have 1 to {NAME_MAX} characters", param="name")
+    if not name.isprintable():
+        raise Invalid("name: must be printable text", param="name")
+    return name
+
+
+def build_api(policies: Policies, snapshot: Snapshot, authenticator: Authenticator | None) -> FastAPI:
+    """The routes, under their full paths."""
+    api = create_api("Orca firewall", authenticator)
+    _add_settings(api, policies)
+    _add_policies(api, policies)
+    _add_versions(api, policies)
+    _add_trials(api, policies, snapshot)
+    return api
+
+
+def _add_settings(api: FastAPI, policies: Policies) -> None:
+    @api.get(f"{BASE}/settings")
+    async def read_settings(principal: Member) -> dict[str, Any]:
+        """The workspace's firewall settings."""
+        return ok(_settings(await policies.settings(principal.workspace_id)))
+
+    @api.put(f"{BASE}/settings")
+    async def update_settings(principal: Admin, body: SettingsBody) -> dict[str, Any]:
+        """Partial update; governs the next request."""
+        return ok(_settings(await policies.update_settings(principal.workspace_id, principal.user_id, body.fields())))
+
+
+def _settings(stored: StoredSettings) -> dict[str, Any]:
+    settings = stored.settings
+    return {
+        "observe_mode": settings.observe_mode,
+        "approval_ttl_s": settings.approval_ttl_s,
+        "webhook_url": None,
+    }
+
+
+def _add_policies(api: FastAPI, policies: Policies) -> None:
+    @api.get(f"{BASE}/policies")
+    async def list_policies(principal: Member, page: Page) -> dict[str, Any]:
+        """Policies by creation."""
+        after = position(page.cursor, str) if page.cursor else ""
+        rows = await policies.page(principal.workspace_id, after, page.limit + 1)
+        more = len(rows) > page.limit
+        rows = rows[: page.limit]
+        cursor = encode_cursor([rows[-1].policy.id]) if more else None
+        return ok({"items": [shown(row) for row in rows], "next_cursor": cursor})
+
+    @api.post(f"{BASE}/policies")
+    async def create_policy(principal: Developer, body: PolicyBody) -> dict[str, Any]:
+        """A new policy; as a default it replaces the former default at once."""
+        fields = body.fields(creating=True)
+        return ok(_written(await policies.create(principal.workspace_id, principal.user_id, fields)))
+
+    @api.get(f"{BASE}/policies/{{policy_id}}")
+    async def read_policy(principal: Member, policy_id: str) -> dict[str, Any]:
+        """One policy."""
+        return ok(shown(await policies.get(principal.workspace_id, policy_id)))
+
+    @api.put(f"{BASE}/policies/{{policy_id}}")
+    async def update_policy(principal: Developer, policy_id: str, body: PolicyBody) -> dict[str, Any]:
+        """Partial update; governs the next request."""
+        fields = body.fields(creating=False)
+        return ok(_written(await policies.update(principal.workspace_id, policy_id, principal.user_id, fields)))
+
+    @api.delete(f"{BASE}/policies/{{policy_id}}")
+    async def delete_policy(principal: Developer, policy_id: str) -> dict[str, Any]:
+        """Refused while keys name it."""
+        await policies.delete(principal.workspace_id, policy_id, principal.user_id)
+        return ok({"id": policy_id, "deleted": True})
+
+
+def _written(stored: Stored) -> dict[str, Any]:
+    return {**shown(stored), "warnings": policy_warnings(stored.policy)}
+
+
+def _add_versions(api: FastAPI, policies: Policies) -> None:
+    @api.get(f"{BASE}/policies/{{policy_id}}/history")
+    async def policy_history(principal: Member, policy_id: str, page: Page) -> dict[str, Any]:
+        """Versions, newest first."""
+        before = position(page.cursor, int) if page.cursor else None
+        rows = await policies.history(principal.workspace_id, policy_id, before, page.limit + 1)
+        more = len(rows) > page.limit
+        rows = rows[: page.limit]
+        cursor = encode_cursor([rows[-1].version]) if more else None
+        return ok({"items": [_version(row) for row in rows], "next_cursor": cursor})
+
+    @api.get(f"{BASE}/policies/{{policy_id}}/diff")
+    async def compare_policy(
+        principal: Member,
+        policy_id: str,
+        start: Annotated[int, Query(alias="from", ge=1, le=2**62)],
+        to: Annotated[int, Query(ge=1, le=2**62)],
+    ) -> dict[str, Any]:
+        """What changed from one version to another."""
+        before = await policies.version(principal.workspace_id, policy_id, start)
+        after = await policies.version(principal.workspace_id, policy_id, to)
+        return ok({"from": start, "to": to, "changes": diff(before.snapshot, after.snapshot)})
+
+    @api.post(f"{BASE}/policies/{{policy_id}}/revert")
+    async def revert_policy(principal: Developer, policy_id: str, body: RevertBody) -> dict[str, Any]:
+        """Appends a version with the content of an older one."""
+        if not 1 <= body.version <= 2**62:
+            raise Invalid("version: must be a version of this policy", param="version")
+        return ok(_written(await policies.revert(principal.workspace_id, policy_id, principal.user_id, body.version)))
+
+
+def _version(row: HistoryRow) -> dict[str, Any]:
+    return {
+        "version": row.version,
+        "operation": row.operation,
+        "author_id": row.author_id,
+        "created_time": row.occurred_at_us // 1_000_000,
+        "snapshot": dict(row.snapshot),
+    }
+
+
+def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot) -> None:
+    @api.get(f"{BASE}/presets")
+    async def list_presets(principal: Member) -> dict[str, Any]:
+        """Seeds of ordinary rules."""
+        return ok({"items": presets()})
+
+    @api.post(f"{BASE}/test")
+    async def test_call(principal: Developer, body: TestBody) -> dict[str, Any]:
+        """Judges one synthetic call: the real engine, no event."""
+        if body.policy is not None and body.policy_id is not None:
+            raise Invalid("policy: give either policy or policy_id", param="policy")
+        if body.surface not in ("inbound", "response", "mcp"):
+            raise Invalid("surface: must be inbound, response or mcp", param="surface")
+        if len(body.tool_name) > TOOL_NAME_MAX:
+            raise Invalid(f"tool_name: must have at most {TOOL_NAME_MAX} characters", param="tool_name")
+        surface = Surface(body.surface)
+        if body.policy is not None:
+            resolution = Resolution(_draft(principal.workspace_id, body.policy))
+        elif body.policy_id is not None:
+            stored = await policies.get(principal.workspace_id, body.policy_id)
+            resolution = Resolution(CompiledPolicy(stored.policy))
+        else:
+            resolution = snapshot.resolve(principal.workspace_id, "")
+        return ok(await _trial(resolution, surface, Call(body.tool_name, _raw(body.arguments))))
+
+
+def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
+    fields = sent(body)
+    # A draft may be a stored policy that was edited: its rules keep their ids for the answer.
+    raw = [dict(rule) for rule in fields.get("rules", [])]
+    given = [rule.pop("id", None) for rule in raw]
+    rules = tuple(
+        replace(rule, id=rule_id[:64]) if isinstance(rule_id, str) and rule_id.isprintable() else rule
+        for rule, rule_id in zip(rules_of(raw, ()), given, strict=True)
+    )
+    verdict = verdict_of(fields.get("default_verdict", "audit"))
+    name = _name(fields.get("name", "draft"))
+    shadow = bool(fields.get("shadow_mode", False))
+    return CompiledPolicy(
+        Policy("draft", workspace_id, name, 0, default_verdict=verdict, shadow_mode=shadow, rules=rules)
+    )
+
+
+def _raw(arguments: dict[str, Any] | str | None) -> str:
+    if arguments is None:
+        return ""
+    if isinstance(arguments, str):
+        return arguments
+    try:
+        return json.dumps(arguments)
+    except (ValueError, RecursionError):
+        raise Invalid("arguments: nested too deep", param="arguments") from None
+
+
+async def _trial(resolution: Resolution, surface: Surface, call: Call) -> dict[str, Any]:
+    judgements = await run_judge(resolution, surface, [call])
+    policy = resolution.policy.policy if resolution.policy is not None else None
+    answer: dict[str, Any] = {
+        "surface": surface.value,
+        "verdict": "allow",
+        "reason": "no firewall policy applies",
+        "message": None,
+        "policy": {"id": policy.id, "name": policy.name, "version": policy.version} if policy else None,
+        "rule": None,
+        "shadow": False,
+        "gap": False,
+        "args_hash": None,
+        "args_summary": None,
+    }
+    for judgement in judgements:
+        answer |= {
+            "verdict": judgement.verdict.value,
+            "reason": judgement.reason,
+            "message": refusal(resolution, judgement) if judgement.verdict.enforcing else None,
+            "rule": {"id": judgement.rule_id, "label": judgement.rule_label} if judgement.rule_id else None,
+            "shadow": judgement.shadow,
+            "gap": judgement.gap,
+        }
+        if surface in CALL_SURFACES:
+            answer |= {"args_hash": judgement.args_hash, "args_summary": judgement.args_summary}
+    return answer
+
+
+def position(cursor: str, kind: type[T]) -> T:
+    """The single value of a list's cursor. Raises Invalid."""
+    found = decode_cursor(cursor)
+    if len(found) != 1 or type(found[0]) is not kind:
+        raise Invalid("cursor: not a cursor of this list", param="cursor")
+    value: T = found[0]
+    if (isinstance(value, int) and not 0 <= value <= 2**62) or (isinstance(value, str) and not value.isprintable()):
+        raise Invalid("cursor: not a cursor of this list", param="cursor")
+    return value

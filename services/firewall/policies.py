@@ -1,0 +1,253 @@
+"""Writes of policies and settings: each change, its history row, its audit row and its event are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count as counting
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.clock import Clock
+from services.common.errors import Conflict, Invalid, NotFound, Unavailable
+from services.common.ids import new_id
+from services.common.storage import Database, OutboxPublisher, bump, outbox_add
+from services.firewall import events
+from services.firewall.domain.drafts import Refused, admit_rules, admit_verdict, rule_from_json, rule_json, warnings
+from services.firewall.domain.model import Policy, Rule, Settings, Verdict
+from services.firewall.ports import KeyNames
+from services.firewall.snapshot import Snapshot
+from services.firewall.storage import queries
+from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
+from services.firewall.storage.tables import counter, outbox
+
+MAX_PER_WORKSPACE = 500
+_NAMED_MAX = 20
+_PLAIN = ("name", "enabled", "is_default", "shadow_mode")
+
+
+class Policies:
+    """The use cases of the management plane."""
+
+    def __init__(
+        self, database: Database, snapshot: Snapshot, publisher: OutboxPublisher, keys: KeyNames, clock: Clock
+    ) -> None:
+        self._database = database
+        self._snapshot = snapshot
+        self._publisher = publisher
+        self._keys = keys
+        self._clock = clock
+
+    async def page(self, workspace_id: str, after: str, limit: int) -> list[Stored]:
+        """Policies by creation."""
+        async with self._database.read() as conn:
+            return await queries.page(conn, workspace_id, after, limit)
+
+    async def get(self, workspace_id: str, policy_id: str) -> Stored:
+        """Raises NotFound."""
+        async with self._database.read() as conn:
+            return await _found(conn, workspace_id, policy_id)
+
+    async def create(self, workspace_id: str, actor_id: str, fields: Mapping[str, Any]) -> Stored:
+        """A new policy. Raises Invalid naming the field, Conflict on a taken name."""
+        policy = _changed(Policy(new_id("fp"), workspace_id, ""), fields, rules_of(fields.get("rules", []), ()))
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            if await queries.count(tx, workspace_id) >= MAX_PER_WORKSPACE:
+                raise Conflict(f"a workspace has at most {MAX_PER_WORKSPACE} firewall policies")
+            stored = Stored(policy, now_us, now_us, revision)
+            await self._write(tx, stored, "create", actor_id, new=True)
+        await self._published()
+        return stored
+
+    async def update(self, workspace_id: str, policy_id: str, actor_id: str, fields: Mapping[str, Any]) -> Stored:
+        """A partial update. Raises NotFound, Invalid, Conflict."""
+
+        def change(policy: Policy) -> Policy:
+            rules = rules_of(fields["rules"], policy.rules) if "rules" in fields else policy.rules
+            return _changed(policy, fields, rules)
+
+        return await self._change(workspace_id, policy_id, actor_id, change, "update")
+
+    async def revert(self, workspace_id: str, policy_id: str, actor_id: str, version: int) -> Stored:
+        """A new version with the content of an old one. Raises NotFound, Conflict."""
+        row = await self.version(workspace_id, policy_id, version)
+        # Its rule ids were this policy's own, whether or not those rules still exist.
+        rules = tuple(map(rule_from_json, row.snapshot["rules"]))
+        return await self._change(
+            workspace_id, policy_id, actor_id, lambda policy: _changed(policy, row.snapshot, rules), "revert"
+        )
+
+    async def delete(self, workspace_id: str, policy_id: str, actor_id: str) -> None:
+        """Refused with Conflict while keys name the policy. Raises NotFound, Unavailable."""
+        await self.get(workspace_id, policy_id)
+        named = await self._keys.naming(workspace_id, policy_id)
+        if named:
+            listed = ", ".join(f"{name} ({key_id})" for key_id, name in named[:_NAMED_MAX])
+            more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+            raise Conflict(f"the firewall policy is attached to keys: {listed}{more}", code="firewall_policy_in_use")
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            old = await _found(tx, workspace_id, policy_id)
+            policy = replace(old.policy, version=old.policy.version + 1)
+            await self._write(tx, Stored(policy, old.created_at_us, now_us, revision, True), "delete", actor_id)
+        await self._published()
+
+    async def history(self, workspace_id: str, policy_id: str, before: int | None, limit: int) -> list[HistoryRow]:
+        """Versions, newest first. Raises NotFound."""
+        async with self._database.read() as conn:
+            await _found(conn, workspace_id, policy_id)
+            return await queries.history_page(conn, workspace_id, policy_id, before, limit)
+
+    async def version(self, workspace_id: str, policy_id: str, version: int) -> HistoryRow:
+        """One version. Raises NotFound."""
+        async with self._database.read() as conn:
+            await _found(conn, workspace_id, policy_id)
+            row = await queries.history_version(conn, workspace_id, policy_id, version)
+        if row is None:
+            raise NotFound(f"the firewall policy has no version {version}")
+        return row
+
+    async def exists(self, workspace_id: str, policy_id: str) -> bool:
+        """True when the workspace owns it, enabled or not."""
+        async with self._database.read() as conn:
+            return await queries.find(conn, workspace_id, policy_id) is not None
+
+    async def settings(self, workspace_id: str) -> StoredSettings:
+        """The workspace's settings, or the defaults."""
+        async with self._database.read() as conn:
+            return await queries.read_settings(conn, workspace_id)
+
+    async def update_settings(self, workspace_id: str, actor_id: str, fields: Mapping[str, Any]) -> StoredSettings:
+        """A partial update of values that were checked already."""
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            old = await queries.read_settings(tx, workspace_id)
+            settings: Settings = replace(old.settings, **fields)
+            stored = StoredSettings(workspace_id, settings, old.version + 1)
+            await queries.put_settings(tx, stored, revision, self._clock.now_us())
+            audit = events.settings_audit(workspace_id, settings, actor_id, self._clock)
+            await outbox_add(tx, outbox, topic=events.AUDIT, key=workspace_id, envelope=audit)
+            config = events.settings_config(workspace_id, settings, stored.version, self._clock)
+            await outbox_add(tx, outbox, topic=events.CONFIG, key=workspace_id, envelope=config)
+        await self._published()
+        return stored
+
+    async def _change(
+        self, workspace_id: str, policy_id: str, actor_id: str, change: Callable[[Policy], Policy], operation: str
+    ) -> Stored:
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            old = await _found(tx, workspace_id, policy_id)
+            policy = replace(change(old.policy), version=old.policy.version + 1)
+            stored = Stored(policy, old.created_at_us, now_us, revision)
+            await self._write(tx, stored, operation, actor_id)
+        await self._published()
+        return stored
+
+    async def _write(
+        self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool = False
+    ) -> None:
+        policy = stored.policy
+        if not stored.deleted:
+            if await queries.name_taken(tx, policy.workspace_id, policy.name, policy.id):
+                raise Conflict(f"name: a firewall policy named {policy.name!r} exists already", param="name")
+            if policy.is_default:
+                await self._demote_other(tx, stored, actor_id)
+        try:
+            await queries.put(tx, stored, new=new)
+        except IntegrityError:
+            raise Conflict("another change came first; try again") from None
+        await self._record(tx, stored, operation, actor_id)
+
+    async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
+        """A workspace has one default: the swap is part of the winner's transaction."""
+        other = await queries.other_default(tx, winner.policy.workspace_id, winner.policy.id)
+        if other is None:
+            return
+        demoted = replace(other.policy, is_default=False, version=other.policy.version + 1)
+        stored = Stored(demoted, other.created_at_us, winner.updated_at_us, winner.revision)
+        await queries.put(tx, stored, new=False)
+        await self._record(tx, stored, "update", actor_id)
+
+    async def _record(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str) -> None:
+        policy = stored.policy
+        await queries.add_history(tx, policy, operation, actor_id, shown(stored), stored.updated_at_us)
+        audit = events.policy_audit(policy, f"firewall_policy_{operation}", actor_id, self._clock)
+        await outbox_add(tx, outbox, topic=events.AUDIT, key=policy.workspace_id, envelope=audit)
+        config = events.policy_config(policy, "update" if operation == "revert" else operation, self._clock)
+        await outbox_add(tx, outbox, topic=events.CONFIG, key=policy.id, envelope=config)
+
+    async def _published(self) -> None:
+        self._publisher.notify()
+        # The change is committed: should the database fail now, the poller catches up or the plane closes.
+        with suppress(Unavailable):
+            await self._snapshot.refresh()
+
+
+def shown(stored: Stored) -> dict[str, Any]:
+    """A policy as the API shows it. Times in Unix seconds."""
+    policy = stored.policy
+    return {
+        "id": policy.id,
+        "name": policy.name,
+        "enabled": policy.enabled,
+        "is_default": policy.is_default,
+        "default_verdict": policy.default_verdict.value,
+        "shadow_mode": policy.shadow_mode,
+        "rules": list(map(rule_json, policy.rules)),
+        "version": policy.version,
+        "created_time": stored.created_at_us // 1_000_000,
+        "updated_time": stored.updated_at_us // 1_000_000,
+    }
+
+
+def policy_warnings(policy: Policy) -> list[str]:
+    """What the author should look at again."""
+    return warnings(policy.rules)
+
+
+def rules_of(raw: Any, previous: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Admitted rules. Raises Invalid naming the field."""
+    try:
+        return admit_rules(raw, rule_ids(), previous)
+    except Refused as refused:
+        raise Invalid(str(refused), param=refused.field) from None
+
+
+def verdict_of(raw: Any) -> Verdict:
+    """An admitted default verdict. Raises Invalid."""
+    try:
+        return admit_verdict(raw, "default_verdict")
+    except Refused as refused:
+        raise Invalid(str(refused), param=refused.field) from None
+
+
+def rule_ids() -> Callable[[], str]:
+    """Mints ids that sort in the order they are asked for, since rules of equal priority run in order of id."""
+    numbers = counting()
+
+    def mint() -> str:
+        fresh = new_id("rule")
+        return f"{fresh[:17]}{next(numbers):04x}{fresh[21:]}"
+
+    return mint
+
+
+def _changed(policy: Policy, fields: Mapping[str, Any], rules: tuple[Rule, ...]) -> Policy:
+    plain = {name: fields[name] for name in _PLAIN if name in fields}
+    verdict = verdict_of(fields["default_verdict"]) if "default_verdict" in fields else policy.default_verdict
+    return replace(policy, **plain, default_verdict=verdict, rules=rules)
+
+
+async def _found(conn: AsyncConnection, workspace_id: str, policy_id: str) -> Stored:
+    stored = await queries.find(conn, workspace_id, policy_id)
+    if stored is None:
+        raise NotFound("no such firewall policy")
+    return stored

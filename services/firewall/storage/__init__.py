@@ -1,0 +1,1 @@
+"""Firewall's own tables; no other service reads or writes them."""

@@ -1,0 +1,1 @@
+"""Text policy: pure, synchronous, without I/O or clock."""

@@ -1,0 +1,127 @@
+"""A guardrail compiled for one stage: which finders run, and what their spans mean.
+
+Finders are shared between rules that ask for the same thing, so a text is scanned once per distinct entity,
+pattern or term list. A faster engine replaces the finders behind `Finder` without touching this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.guardrail.domain import entities
+from services.guardrail.domain.finders import Finder, KeywordFinder, RegexFinder
+from services.guardrail.domain.model import Action, Finding, Guardrail, Rule, Stage
+from services.guardrail.domain.text import TextView
+
+REDACTED = "[REDACTED]"
+_BUILT_IN_TAGS = frozenset({REDACTED, *(entities.tag_of(name) for name in entities.NAMES)})
+
+FinderKey = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one rule makes of one finder's spans."""
+
+    rule_index: int
+    entity: str
+    action: Action
+    tag: str
+    roles: tuple[str, ...]
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One finder and the rules that use it."""
+
+    finder: Finder
+    uses: tuple[Use, ...]
+
+
+class CompiledPolicy:
+    """The rules of one guardrail that apply at one stage; immutable, shared by requests and threads."""
+
+    def __init__(self, guardrail: Guardrail, stage: Stage) -> None:
+        """Compiles; patterns have been admitted before."""
+        self.guardrail = guardrail
+        self.stage = stage
+        self.rules: tuple[tuple[int, Rule], ...] = tuple(
+            (index, rule) for index, rule in enumerate(guardrail.rules) if rule.applies_at(stage)
+        )
+        self.limits: tuple[tuple[int, Rule], ...] = tuple(pair for pair in self.rules if pair[1].type == "max_chars")
+        finders: dict[FinderKey, Finder] = {}
+        uses: dict[FinderKey, list[Use]] = {}
+        for index, rule in self.rules:
+            for key, finder, use in _parts(index, rule):
+                finders.setdefault(key, finder)
+                uses.setdefault(key, []).append(use)
+        self.watches: tuple[Watch, ...] = tuple(Watch(finders[key], tuple(uses[key])) for key in finders)
+        self.tags = _BUILT_IN_TAGS | {use.tag for watch in self.watches for use in watch.uses}
+        self.enforces = any(
+            Action.FLAG is not action
+            for _, rule in self.rules
+            for action in (rule.action, *rule.entity_actions.values())
+        )
+        self.may_block = any(
+            action is Action.BLOCK for _, rule in self.rules for action in (rule.action, *rule.entity_actions.values())
+        ) or any("block" in (rule.on_not_evaluated, rule.on_unsupported_part) for _, rule in self.rules)
+
+    def view(self, text: str) -> TextView:
+        """The text as this policy's finders read it."""
+        return TextView(text, self.tags)
+
+    def find(self, text: str, role: str) -> list[Finding]:
+        """Every finding in a whole text of a message role, `max_chars` included."""
+        found: list[Finding] = []
+        if self.watches and text:
+            view = self.view(text)
+            for watch in self.watches:
+                spans = watch.finder.find(view, 0, True).spans
+                if spans:
+                    found.extend(findings_of(watch.uses, spans, role))
+        found.extend(self.over_limit(len(text), role))
+        return found
+
+    def over_limit(self, length: int, role: str) -> list[Finding]:
+        """Findings of the `max_chars` rules for a text of so many characters."""
+        return [
+            Finding(index, "", rule.action, rule.limit, length, "")
+            for index, rule in self.limits
+            if length > rule.limit and rule.applies_to(role)
+        ]
+
+
+def findings_of(uses: Iterable[Use], spans: Sequence[tuple[int, int]], role: str) -> list[Finding]:
+    """One finding per use that reads this role and span."""
+    return [
+        Finding(use.rule_index, use.entity, use.action, start, end, use.tag, use.order)
+        for use in uses
+        if not use.roles or role in use.roles
+        for start, end in spans
+    ]
+
+
+def _parts(index: int, rule: Rule) -> Iterable[tuple[FinderKey, Finder, Use]]:
+    """The finders a rule needs, each with a key that equal finders share."""
+    if rule.type == "keyword":
+        finder: Finder = KeywordFinder(rule.terms, rule.whole_word)
+        yield ("keyword", rule.terms, rule.whole_word), finder, Use(index, "", rule.action, rule.mask_tag, rule.roles)
+    elif rule.type == "regex":
+        finder = RegexFinder(rule.pattern, rule.max_match)
+        yield ("regex", rule.pattern, rule.max_match), finder, Use(index, "", rule.action, rule.mask_tag, rule.roles)
+    elif rule.type == "pii":
+        yield from _pii_parts(index, rule)
+
+
+def _pii_parts(index: int, rule: Rule) -> Iterable[tuple[FinderKey, Finder, Use]]:
+    for order, name in enumerate(rule.entities):
+        use = Use(index, name, rule.action_for(name), entities.tag_of(name), rule.roles, order)
+        for number, finder in enumerate(entities.finders_of(name)):
+            yield ("entity", name, number), finder, use
+    for order, custom in enumerate(rule.custom_entities, len(rule.entities)):
+        check = entities.luhn_holds if custom.luhn else None
+        use = Use(index, custom.name, rule.action_for(custom.name), custom.tag, rule.roles, order)
+        key = ("custom", custom.pattern, custom.luhn, rule.max_match)
+        yield key, RegexFinder(custom.pattern, rule.max_match, check), use

@@ -1,0 +1,337 @@
+"""Finders: what one keyword list, pattern or entity finds in a text, whole or still growing.
+
+The one rule that makes streams exact: a finder reports a match only when no continuation of the text can
+change it, and says from where on it cannot know yet (`Scan.hold`). The whole-text scan is the same function
+with `final=True`. Time is linear: every match is bounded by a fixed length.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import re2
+
+from services.guardrail.domain.text import TextView
+
+MAX_FINDINGS = 10_000
+"""Findings of one finder in one text; the rest of a text that dense is reported as one finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Decided spans (original code points, by start), and where the next scan goes on.
+
+    `cursor`: no match may begin before it any more. `hold`: a match may still begin there or later.
+    """
+
+    spans: list[tuple[int, int]]
+    cursor: int
+    hold: int
+
+
+class Finder(Protocol):
+    """Anything that finds spans under the contract of this module."""
+
+    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
+        """Spans that begin at or after `cursor`; all of them when `final`, else the decided ones."""
+
+
+class KeywordFinder:
+    """Case-folded literals, every occurrence."""
+
+    def __init__(self, terms: tuple[str, ...], whole_word: bool) -> None:
+        """`terms` as written; `whole_word` asks for no word character on either side."""
+        self._terms = sorted({term.casefold() for term in terms})
+        self._whole_word = whole_word
+        self._longest = max(map(len, self._terms))
+
+    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
+        """See `Finder`."""
+        folded, back = view.folded
+        start_at = cursor if back is None else bisect_left(back, cursor)
+        size = len(folded)
+        hold = size if final else max(start_at, self._first_partial(folded, start_at))
+        spans: list[tuple[int, int]] = []
+        for term in self._terms:
+            at = folded.find(term, start_at)
+            while 0 <= at < hold and len(spans) < MAX_FINDINGS:
+                end = at + len(term)
+                if not self._whole_word or _is_whole_word(folded, at, end):
+                    spans.append((at, end) if back is None else (back[at], back[end - 1] + 1))
+                at = folded.find(term, at + 1)
+        spans.sort()
+        held = hold if back is None else (back[hold] if hold < size else len(view.text))
+        return Scan(spans, held, held)
+
+    def _first_partial(self, folded: str, start_at: int) -> int:
+        """First position from which some term still lacks characters (or its right neighbour)."""
+        size = len(folded)
+        first = max(start_at, size - self._longest)
+        for at in range(first, size):
+            tail = folded[at:]
+            if any(term.startswith(tail) and (self._whole_word or len(term) > len(tail)) for term in self._terms):
+                return at
+        return size
+
+
+def _is_whole_word(text: str, start: int, end: int) -> bool:
+    before = start > 0 and _is_word(text[start - 1]) and _is_word(text[start])
+    after = end < len(text) and _is_word(text[end]) and _is_word(text[end - 1])
+    return not before and not after
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+class RegexFinder:
+    """An operator's RE2 pattern; a match is at most `max_match` UTF-8 bytes long, leftmost first.
+
+    What counts is the match anchored at each start within its window, so that neither the text's length nor
+    its cuts change the result.
+    """
+
+    _BLOCK = 4
+
+    def __init__(self, pattern: str, max_match: int, check: Callable[[str], bool] | None = None) -> None:
+        """`pattern` has passed `admission.check_pattern`; `check` judges a match's text."""
+        self._re = re2.compile(pattern, quiet_options())
+        self._max = max_match
+        self._check = check
+
+    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
+        """See `Finder`."""
+        size = len(view.text)
+        hold = size if final else max(cursor, size - self._max - 1)
+        to_byte, to_point = _offsets(view)
+        at = to_byte(cursor)
+        walls = [(to_byte(start), to_byte(end)) for start, end in view.barriers]
+        limit = to_byte(hold)
+        spans: list[tuple[int, int]] = []
+        last_end = cursor
+        while at < limit and len(spans) < MAX_FINDINGS:
+            found = self._next(view.utf8, at, limit, walls)
+            if found is None:
+                break
+            start, at = found
+            span = (to_point(start), to_point(at))
+            if self._check is not None and not self._check(view.text[span[0] : span[1]]):
+                at = start + 1
+                continue
+            spans.append(span)
+            last_end = span[1]
+        return Scan(spans, max(last_end, hold), hold)
+
+    def _next(self, data: bytes, at: int, limit: int, walls: list[tuple[int, int]]) -> tuple[int, int] | None:
+        """The first match that begins in [at, limit), as byte span; none reaches into a wall."""
+        while at < limit:
+            index = bisect_right(walls, at, key=_second)
+            wall = walls[index][0] if index < len(walls) else len(data)
+            if at >= wall and index < len(walls):
+                at = walls[index][1]
+                continue
+            window = min(at + self._BLOCK * self._max, wall)
+            found = self._re.search(data, at, window)
+            start = window if found is None else found.start()
+            settled = window if window == wall else window - self._max
+            if found is None or start > settled:
+                at = max(at + 1, settled)
+                continue
+            if start >= limit:
+                return None
+            exact = self._re.match(data, start, min(start + self._max, wall))
+            if exact is not None and exact.end() > start:
+                return start, exact.end()
+            at = start + 1
+        return None
+
+
+def _second(pair: tuple[int, int]) -> int:
+    return pair[1]
+
+
+def _offsets(view: TextView) -> tuple[Callable[[int], int], Callable[[int], int]]:
+    """(code point → byte, byte → code point). Each is linear in total when called with rising arguments."""
+    if view.is_ascii:
+        return _same, _same
+    return _ToByte(view.blanked), _ToPoint(view.utf8)
+
+
+def _same(index: int) -> int:
+    return index
+
+
+class _ToByte:
+    def __init__(self, text: str) -> None:
+        self._text, self._point, self._byte = text, 0, 0
+
+    def __call__(self, point: int) -> int:
+        if point < self._point:
+            return self._byte - len(self._text[point : self._point].encode("utf-8", "replace"))
+        self._byte += len(self._text[self._point : point].encode("utf-8", "replace"))
+        self._point = point
+        return self._byte
+
+
+class _ToPoint:
+    def __init__(self, data: bytes) -> None:
+        self._data, self._byte, self._point = data, 0, 0
+
+    def __call__(self, byte: int) -> int:
+        if byte < self._byte:
+            return self._point - len(self._data[byte : self._byte].decode("utf-8", "ignore"))
+        self._point += len(self._data[self._byte : byte].decode("utf-8", "ignore"))
+        self._byte = byte
+        return self._point
+
+
+def quiet_options() -> re2.Options:
+    """RE2 options of every pattern: UTF-8, 8 MiB of automaton, nothing written to standard error."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_nl = False
+    options.max_mem = 8 << 20
+    return options
+
+
+Accept = Callable[[bytes, int, int], int | None]
+"""(shadow bytes, start, end of the shape) → end of the accepted entity, or None."""
+
+
+Gate = Callable[[TextView], bool]
+"""Whether a text is worth searching at all."""
+
+
+def _has_digit(view: TextView) -> bool:
+    return view.has_digit
+
+
+class ShapeFinder:
+    """A built-in entity: an ASCII shape over the normalised text, then its validator.
+
+    Every character of a shape is in `alphabet`, so a shape is decided once a character outside it follows,
+    or once more than `longest` characters do.
+    """
+
+    def __init__(
+        self, shape: str, accept: Accept, *, alphabet: bytes, longest: int, opener: str, gate: Gate = _has_digit
+    ) -> None:
+        """`opener` finds, from where the alphabet's last run begins, the first place a shape may begin, its end
+        included where one may be cut off; `gate` is a cheap test
+        that every text with a shape in it passes."""
+        self._shape = re2.compile(shape, quiet_options())
+        self._opener = re.compile(opener.encode())
+        self._accept, self._alphabet, self._longest, self._gate = accept, alphabet, longest, gate
+
+    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
+        """See `Finder`."""
+        data = view.shadow_bytes
+        size = len(data)
+        start_at = view.to_shadow(cursor)
+        hold = size if final else max(start_at, self._hold(data))
+        spans: list[tuple[int, int]] = []
+        last_end = cursor
+        at = start_at
+        if not self._gate(view):
+            at = hold
+        while at < hold and len(spans) < MAX_FINDINGS:
+            found = self._shape.search(data, at)
+            if found is None or found.start() >= hold:
+                break
+            start = found.start()
+            end = self._accept(data, start, found.end())
+            if end is None:
+                at = start + 1
+                continue
+            span = view.span(start, end)
+            spans.append(span)
+            at, last_end = end, span[1]
+        held = view.from_shadow(hold)
+        return Scan(spans, max(last_end, held), held)
+
+    def _hold(self, data: bytes) -> int:
+        size = len(data)
+        run = max(len(data.rstrip(self._alphabet)), size - self._longest - 2, 0)
+        opened = self._opener.search(data, run)
+        return size if opened is None else opened.start()
+
+
+_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]")
+_DOMAIN = re.compile(r"[\w.-]{3,254}")
+_LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)\Z")
+_MAX_LOCAL = 64
+_MAX_DOMAIN = 254
+_LOCAL_EXTRA = ".!#$%&'*+/=?^`{|}~-_"
+
+
+class EmailFinder:
+    """Addresses around each `@`: at most 64 characters before it and 254 after it."""
+
+    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
+        """See `Finder`."""
+        text = view.shadow
+        size = len(text)
+        floor = view.to_shadow(cursor)
+        hold = size if final else max(floor, self._hold(text))
+        spans: list[tuple[int, int]] = []
+        last_end = cursor
+        at = text.find("@", floor)
+        while at >= 0 and len(spans) < MAX_FINDINGS:
+            start = _local_start(text, floor, at)
+            if start >= hold:
+                break
+            end = _domain_end(text, at + 1) if start < at else None
+            if end is not None:
+                span = view.span(start, end)
+                spans.append(span)
+                floor, last_end = end, span[1]
+            at = text.find("@", max(at + 1, floor))
+        held = view.from_shadow(hold)
+        return Scan(spans, max(last_end, held), held)
+
+    def _hold(self, text: str) -> int:
+        at, stop = len(text), max(0, len(text) - _MAX_LOCAL - _MAX_DOMAIN - 3)
+        while at > stop and (text[at - 1] == "@" or _is_local(text[at - 1])):
+            at -= 1
+        return at
+
+
+def _is_local(char: str) -> bool:
+    return char.isalnum() or char in _LOCAL_EXTRA
+
+
+def _local_start(text: str, floor: int, at: int) -> int:
+    """Where the local part before the `@` at `at` begins; `at` when there is none."""
+    start, stop = at, max(floor, at - _MAX_LOCAL)
+    while start > stop and _is_local(text[start - 1]):
+        start -= 1
+    while start < at and not (text[start].isalnum() or text[start] in "_+"):
+        start += 1
+    return at if start < at and text[at - 1] == "." else start
+
+
+def _domain_end(text: str, start: int) -> int | None:
+    """End of the longest plausible domain at `start`: two labels at least, the last one a top-level domain."""
+    found = _DOMAIN.match(text, start)
+    if found is None:
+        return None
+    labels: list[str] = []
+    for label in found.group().split("."):
+        if not _LABEL.match(label):
+            # A hyphen or underscore that closes the last label belongs to the sentence, not to the domain.
+            trimmed = label.rstrip("-_")
+            if trimmed and _LABEL.match(trimmed):
+                labels.append(trimmed)
+            break
+        labels.append(label)
+    while len(labels) > 1 and not _is_top_level(labels[-1]):
+        labels.pop()
+    return start + len(".".join(labels)) if len(labels) > 1 else None
+
+
+def _is_top_level(label: str) -> bool:
+    return (len(label) >= 2 and label.isalpha() and len(label) <= 24) or label.lower().startswith("xn--")

@@ -1,0 +1,150 @@
+"""Judges text while it grows: what is released is what the whole text would have become.
+
+Per field a buffer holds what is not yet decided, plus released text that later decisions may look back on.
+After each piece every finder reports what no continuation can change; text before the earliest undecided
+position, moved left where it would cut a masked stretch, is released with its masks applied. A block releases
+nothing from its start on and ends the stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.guardrail.domain import folding
+from services.guardrail.domain.engine import CompiledPolicy, findings_of
+from services.guardrail.domain.model import Action, Block, Finding, Match, Outcome, RuleResult
+from services.guardrail.domain.tally import Fingerprint, Tally, block_of
+from services.guardrail.domain.text import is_ignorable, partial_tag_start
+
+LOOK_BEHIND = 256
+"""Code points kept after their release: context words, boundaries, and mask tags cut by the buffer's start."""
+
+MAX_FIELDS = 1024
+"""Fields of one stream."""
+
+OUTPUT_ROLE = "assistant"
+"""Role that streamed text is judged under."""
+
+
+class TooManyFields(ValueError):
+    """The stream names more fields than `MAX_FIELDS`."""
+
+
+@dataclass(slots=True)
+class _Field:
+    text: str = ""
+    base: int = 0
+    """Absolute position of `text[0]`."""
+    released: int = 0
+    """Absolute position up to which everything was released."""
+    cursors: list[int] = field(default_factory=list)
+    """Absolute, one per watch."""
+    pending: list[Finding] = field(default_factory=list)
+    """Decided mask and block findings that are not wholly released; absolute."""
+    over: set[int] = field(default_factory=set)
+    """Rules whose character limit was passed."""
+    closed: bool = False
+
+
+class StreamScanner:
+    """The output of one request; single use, not shared between threads."""
+
+    def __init__(self, policy: CompiledPolicy, role: str = OUTPUT_ROLE) -> None:
+        self._policy = policy
+        self._role = role
+        self._tally = Tally(policy)
+        self._fields: dict[str, _Field] = {}
+        self._masked = False
+        self.block: Block | None = None
+
+    def push(self, name: str, text: str, last: bool = False) -> str:
+        """Takes the next piece of a field; returns what is safe now. Nothing follows a block.
+
+        Raises TooManyFields.
+        """
+        state = self._fields.get(name)
+        if state is None:
+            if len(self._fields) >= MAX_FIELDS:
+                raise TooManyFields(f"a stream has at most {MAX_FIELDS} fields")
+            state = self._fields[name] = _Field(cursors=[0] * len(self._policy.watches))
+        if self.block is not None or state.closed:
+            return ""
+        state.closed = last
+        state.text += text
+        return self._advance(state, last)
+
+    def finish(self) -> dict[str, str]:
+        """Ends every open field; returns their tails, empty ones left out."""
+        tails: dict[str, str] = {}
+        for name, state in self._fields.items():
+            if not state.closed and self.block is None:
+                state.closed = True
+                tails[name] = self._advance(state, True)
+        return {name: tail for name, tail in tails.items() if tail}
+
+    @property
+    def outcome(self) -> Outcome:
+        """The fold so far."""
+        if self.block is not None:
+            return Outcome.BLOCKED
+        return Outcome.MASKED if self._masked else Outcome.PASSED
+
+    def results(self) -> tuple[RuleResult, ...]:
+        """One per applicable rule."""
+        return self._tally.results()
+
+    def matches(self, fingerprint: Fingerprint) -> tuple[Match, ...]:
+        """One per fired rule and entity, so far."""
+        return self._tally.matches(fingerprint)
+
+    def _advance(self, state: _Field, final: bool) -> str:
+        # A tag that may still be completed hides what it covers, so nothing from its start on is visible yet.
+        visible = len(state.text) if final else partial_tag_start(state.text)
+        boundary = state.base + visible
+        new: list[Finding] = []
+        if self._policy.watches:
+            view = self._policy.view(state.text[:visible])
+            for number, watch in enumerate(self._policy.watches):
+                cursor = max(0, min(visible, state.cursors[number] - state.base))
+                scan = watch.finder.find(view, cursor, final)
+                state.cursors[number] = max(state.cursors[number], state.base + scan.cursor)
+                boundary = min(boundary, state.base + scan.hold)
+                if scan.spans:
+                    spans = [(state.base + start, state.base + end) for start, end in scan.spans]
+                    new += findings_of(watch.uses, spans, self._role)
+        limits = self._limits(state)
+        self._tally.add(new + limits, state.text, state.base)
+        state.pending += [finding for finding in new if finding.action is not Action.FLAG]
+        block = folding.first_block(state.pending + limits)
+        if block is not None:
+            self.block = block_of(self._policy, block)
+            starts = [f.start for f in (*state.pending, *limits) if f.action is Action.BLOCK]
+            boundary = min(boundary, *starts)
+        return self._release(state, max(boundary, state.released))
+
+    def _limits(self, state: _Field) -> list[Finding]:
+        passed = self._policy.over_limit(state.base + len(state.text), self._role)
+        fresh = [finding for finding in passed if finding.rule_index not in state.over]
+        state.over.update(finding.rule_index for finding in fresh)
+        return fresh
+
+    def _release(self, state: _Field, boundary: int) -> str:
+        stretches = folding.merge(state.pending)
+        boundary = folding.settle(boundary, ((start, end) for start, end, _ in stretches))
+        ready = [(start - state.base, end - state.base, tag) for start, end, tag in stretches if end <= boundary]
+        start, end = state.released - state.base, boundary - state.base
+        text = folding.apply(state.text[start:end], [(s - start, e - start, tag) for s, e, tag in ready])
+        self._masked = self._masked or bool(ready)
+        state.pending = [finding for finding in state.pending if finding.end > boundary]
+        state.released = boundary
+        self._trim(state)
+        return text
+
+    def _trim(self, state: _Field) -> None:
+        cut = state.released - state.base - LOOK_BEHIND
+        # A run of zero-width characters is counted from its begin, so the buffer must not begin inside one.
+        while 0 < cut < len(state.text) and is_ignorable(state.text[cut]):
+            cut -= 1
+        if cut > 0:
+            state.text = state.text[cut:]
+            state.base += cut

@@ -1,0 +1,52 @@
+"""The one place that names guardrail's topics: configuration changes and audit rows, both through the outbox."""
+
+from __future__ import annotations
+
+import json
+
+from orca.events.v1.events_pb2 import ConfigChange, Envelope
+from services.common.clock import Clock
+from services.common.eventlog.topics import AUDIT, CONFIG
+from services.common.storage import audit_envelope
+from services.guardrail.domain.model import Guardrail
+
+SERVICE = "guardrail"
+
+__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of"]
+
+
+def config_of(guardrail: Guardrail, operation: str, clock: Clock) -> Envelope:
+    """The change for internal consumers: no rule bodies."""
+    fields = {"name": guardrail.name, "enabled": guardrail.enabled, "is_default": guardrail.is_default}
+    return Envelope(
+        producer_id=SERVICE,
+        occurred_at_unix_us=clock.now_us(),
+        workspace_id=guardrail.workspace_id,
+        config=ConfigChange(
+            entity="guardrail",
+            entity_id=guardrail.id,
+            operation=operation,
+            version=guardrail.version,
+            fields_json=json.dumps(fields, sort_keys=True, separators=(",", ":")),
+        ),
+    )
+
+
+def audit_of(guardrail: Guardrail, verb: str, actor_id: str, clock: Clock) -> Envelope:
+    """The audit row of a change."""
+    return audit_envelope(
+        workspace_id=guardrail.workspace_id,
+        actor_id=actor_id,
+        verb=verb,
+        target_type="guardrail",
+        target_id=guardrail.id,
+        metadata={
+            "name": guardrail.name,
+            "version": guardrail.version,
+            "enabled": guardrail.enabled,
+            "is_default": guardrail.is_default,
+            "rules": len(guardrail.rules),
+        },
+        service=SERVICE,
+        clock=clock,
+    )

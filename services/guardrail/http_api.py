@@ -1,0 +1,281 @@
+"""Management routes of guardrails. Members read, Developers author; every row is looked up by workspace."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, FastAPI, Query
+from pydantic import StrictBool, StrictInt, StrictStr
+
+from services.common.errors import Invalid
+from services.common.http import (
+    Authenticator,
+    Body,
+    Page,
+    Principal,
+    Role,
+    create_api,
+    decode_cursor,
+    encode_cursor,
+    ok,
+    require,
+)
+from services.guardrail.domain import drafts, entities
+from services.guardrail.domain.diff import diff
+from services.guardrail.domain.engine import CompiledPolicy
+from services.guardrail.domain.model import Action, Guardrail, Rule, Stage
+from services.guardrail.domain.presets import presets
+from services.guardrail.domain.sandbox import Trial, attempt
+from services.guardrail.grpc_server import run_scan
+from services.guardrail.policies import Policies, shown
+from services.guardrail.storage.queries import HistoryRow
+
+T = TypeVar("T", str, int)
+
+NAME_MAX = 64
+CHUNKS_MAX = 10_000
+TEXT_MAX = 4 * 1024 * 1024
+
+Member = Annotated[Principal, Depends(require(Role.VIEWER))]
+Developer = Annotated[Principal, Depends(require(Role.DEVELOPER))]
+
+
+class GuardrailBody(Body):
+    """Writable fields. On creation `name` is required; an update leaves absent fields as they are."""
+
+    name: StrictStr | None = None
+    enabled: StrictBool | None = None
+    is_default: StrictBool | None = None
+    log_raw_content: StrictBool | None = None
+    rules: list[dict[str, Any]] | None = None
+
+    def fields(self, *, creating: bool) -> dict[str, Any]:
+        """The fields that were sent. Raises Invalid."""
+        if creating and self.name is None:
+            raise Invalid("name: is required", param="name")
+        fields = {name: getattr(self, name) for name in self.model_fields_set}
+        for name, value in fields.items():
+            if value is None:
+                raise Invalid(f"{name}: must not be null", param=name)
+        if "name" in fields:
+            fields["name"] = _name(fields["name"])
+        return fields
+
+
+class RevertBody(Body):
+    """Which version to go back to."""
+
+    version: StrictInt
+
+
+class TestBody(Body):
+    """A trial: a draft's rules or a stored guardrail, on one text or on its pieces."""
+
+    rules: list[dict[str, Any]] | None = None
+    guardrail_id: StrictStr | None = None
+    stage: StrictStr = "input"
+    text: StrictStr | None = None
+    chunks: list[StrictStr] | None = None
+
+
+def _name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > NAME_MAX:
+        raise Invalid(f"name: must have 1 to {NAME_MAX} characters", param="name")
+    if not name.isprintable():
+        raise Invalid("name: must be printable text", param="name")
+    return name
+
+
+def build_api(policies: Policies, authenticator: Authenticator | None) -> FastAPI:
+    """The routes, under their full paths."""
+    api = create_api("Orca guardrail", authenticator)
+    _add_reference(api)
+    _add_sandbox(api, policies)
+    _add_objects(api, policies)
+    _add_versions(api, policies)
+    return api
+
+
+def _add_reference(api: FastAPI) -> None:
+    @api.get("/api/guardrail/meta")
+    async def meta(principal: Member) -> dict[str, Any]:
+        """What rules may say: types, stages, actions, entities, limits."""
+        return ok(
+            {
+                "rule_types": list(drafts.TYPES),
+                "stages": list(drafts.STAGES),
+                "actions": [action.value for action in Action],
+                "entities": [{"name": name, "tag": entities.tag_of(name)} for name in entities.NAMES],
+                "aliases": dict(entities.ALIASES),
+                "limits": {
+                    "rules": drafts.MAX_RULES,
+                    "terms": drafts.MAX_TERMS,
+                    "custom_entities": drafts.MAX_CUSTOM,
+                    "max_match": drafts.MAX_MATCH,
+                    "name": NAME_MAX,
+                },
+            }
+        )
+
+    @api.get("/api/guardrail/presets")
+    async def list_presets(principal: Member) -> dict[str, Any]:
+        """Seeds of ordinary rules."""
+        return ok({"items": presets()})
+
+
+def _add_sandbox(api: FastAPI, policies: Policies) -> None:
+    @api.post("/api/guardrail/test")
+    async def test(principal: Developer, body: TestBody) -> dict[str, Any]:
+        """Tries a draft: no upstream, no event, no cost."""
+        if (body.rules is None) == (body.guardrail_id is None):
+            raise Invalid("rules: give either rules or guardrail_id", param="rules")
+        if (body.text is None) == (body.chunks is None):
+            raise Invalid("text: give either text or chunks", param="text")
+        if body.stage not in ("input", "output"):
+            raise Invalid("stage: must be input or output", param="stage")
+        if body.chunks is not None and len(body.chunks) > CHUNKS_MAX:
+            raise Invalid(f"chunks: must have at most {CHUNKS_MAX} items", param="chunks")
+        text = body.text if body.text is not None else "".join(body.chunks or [])
+        if len(text) > TEXT_MAX:
+            raise Invalid(f"text: must have at most {TEXT_MAX} characters", param="text")
+        if body.guardrail_id is not None:
+            guardrail = (await policies.get(principal.workspace_id, body.guardrail_id)).guardrail
+        else:
+            rules = await asyncio.to_thread(_draft, body.rules or [])
+            guardrail = Guardrail("draft", principal.workspace_id, "draft", 0, rules=rules)
+        # A trial's text has no role, so rules are tried as if they read every role.
+        guardrail = replace(guardrail, rules=tuple(replace(rule, roles=()) for rule in guardrail.rules))
+        policy = CompiledPolicy(guardrail, Stage(body.stage))
+        return ok(_trial(await run_scan(len(text), lambda: attempt(policy, text, body.chunks))))
+
+
+def _draft(raw: list[dict[str, Any]]) -> tuple[Rule, ...]:
+    """A draft's rules; ids are taken as given, or numbered."""
+    numbers = iter(range(1, drafts.MAX_RULES + 1))
+    try:
+        bare = [{name: value for name, value in rule.items() if name != "id"} for rule in raw]
+        admitted = drafts.admit_rules(bare, lambda: f"rule_{next(numbers)}")
+    except drafts.Refused as refused:
+        raise Invalid(str(refused), param=refused.field) from None
+    given = [str(rule["id"])[:64] if rule.get("id") else None for rule in raw]
+    return tuple(
+        rule if rule_id is None else drafts.with_id(rule, rule_id)
+        for rule, rule_id in zip(admitted, given, strict=True)
+    )
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "blocked": trial.blocked,
+        "mutated": trial.mutated,
+        "sanitized": trial.sanitized,
+        "violations": [
+            {
+                "rule": rule.id,
+                "type": rule.type,
+                "label": rule.label,
+                "entity": finding.entity,
+                "action": finding.action.value,
+                "start": finding.start,
+                "end": finding.end,
+            }
+            for rule, finding in trial.violations
+        ],
+    }
+    if trial.released is not None:
+        out["released"] = list(trial.released)
+    return out
+
+
+def _add_objects(api: FastAPI, policies: Policies) -> None:
+    @api.get("/api/guardrail")
+    async def list_guardrails(principal: Member, page: Page) -> dict[str, Any]:
+        """The workspace's guardrails, by creation."""
+        after = _position(page.cursor, str) if page.cursor else ""
+        rows = await policies.page(principal.workspace_id, after, page.limit + 1)
+        more = len(rows) > page.limit
+        rows = rows[: page.limit]
+        cursor = encode_cursor([rows[-1].guardrail.id]) if more else None
+        return ok({"items": [shown(row) for row in rows], "next_cursor": cursor})
+
+    @api.post("/api/guardrail")
+    async def create(principal: Developer, body: GuardrailBody) -> dict[str, Any]:
+        """Creates a guardrail."""
+        fields = body.fields(creating=True)
+        return ok(shown(await policies.create(principal.workspace_id, principal.user_id, fields)))
+
+    @api.get("/api/guardrail/{guardrail_id}")
+    async def get(principal: Member, guardrail_id: str) -> dict[str, Any]:
+        """One guardrail."""
+        return ok(shown(await policies.get(principal.workspace_id, guardrail_id)))
+
+    @api.put("/api/guardrail/{guardrail_id}")
+    async def update(principal: Developer, guardrail_id: str, body: GuardrailBody) -> dict[str, Any]:
+        """Partial update; governs the next request."""
+        fields = body.fields(creating=False)
+        return ok(shown(await policies.update(principal.workspace_id, guardrail_id, principal.user_id, fields)))
+
+    @api.delete("/api/guardrail/{guardrail_id}")
+    async def delete(principal: Developer, guardrail_id: str) -> dict[str, Any]:
+        """Refused while keys name it."""
+        await policies.delete(principal.workspace_id, guardrail_id, principal.user_id)
+        return ok({"id": guardrail_id, "deleted": True})
+
+    @api.get("/api/guardrail/{guardrail_id}/tokens")
+    async def tokens(principal: Member, guardrail_id: str) -> dict[str, Any]:
+        """The keys that name it."""
+        named = await policies.tokens(principal.workspace_id, guardrail_id)
+        return ok({"items": [{"id": key_id, "name": name} for key_id, name in named], "next_cursor": None})
+
+
+def _add_versions(api: FastAPI, policies: Policies) -> None:
+    @api.get("/api/guardrail/{guardrail_id}/history")
+    async def history(principal: Member, guardrail_id: str, page: Page) -> dict[str, Any]:
+        """Versions, newest first."""
+        before = _position(page.cursor, int) if page.cursor else None
+        rows = await policies.history(principal.workspace_id, guardrail_id, before, page.limit + 1)
+        more = len(rows) > page.limit
+        rows = rows[: page.limit]
+        cursor = encode_cursor([rows[-1].version]) if more else None
+        return ok({"items": [_version(row) for row in rows], "next_cursor": cursor})
+
+    @api.get("/api/guardrail/{guardrail_id}/diff")
+    async def compare(
+        principal: Member,
+        guardrail_id: str,
+        start: Annotated[int, Query(alias="from", ge=1, le=2**62)],
+        to: Annotated[int, Query(ge=1, le=2**62)],
+    ) -> dict[str, Any]:
+        """What changed from one version to another."""
+        before = await policies.version(principal.workspace_id, guardrail_id, start)
+        after = await policies.version(principal.workspace_id, guardrail_id, to)
+        return ok({"from": start, "to": to, "changes": diff(before.snapshot, after.snapshot)})
+
+    @api.post("/api/guardrail/{guardrail_id}/revert")
+    async def revert(principal: Developer, guardrail_id: str, body: RevertBody) -> dict[str, Any]:
+        """Appends a version with the content of an older one."""
+        if not 1 <= body.version <= 2**62:
+            raise Invalid("version: must be a version of this guardrail", param="version")
+        stored = await policies.revert(principal.workspace_id, guardrail_id, principal.user_id, body.version)
+        return ok(shown(stored))
+
+
+def _version(row: HistoryRow) -> dict[str, Any]:
+    return {
+        "version": row.version,
+        "operation": row.operation,
+        "author_id": row.author_id,
+        "created_time": row.occurred_at_us // 1_000_000,
+        "snapshot": dict(row.snapshot),
+    }
+
+
+def _position(cursor: str, kind: type[T]) -> T:
+    position = decode_cursor(cursor)
+    if len(position) != 1 or type(position[0]) is not kind:
+        raise Invalid("cursor: not a cursor of this list", param="cursor")
+    value: T = position[0]
+    return value

@@ -1,0 +1,220 @@
+"""Writes of guardrails: each change, its history row, its audit row and its event are one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.clock import Clock
+from services.common.errors import Conflict, Invalid, NotFound, Unavailable
+from services.common.ids import new_id
+from services.common.storage import Database, OutboxPublisher, bump, outbox_add
+from services.guardrail import events
+from services.guardrail.domain.drafts import Refused, admit_rules
+from services.guardrail.domain.model import Guardrail, Rule
+from services.guardrail.ports import KeyNames
+from services.guardrail.snapshot import Snapshot
+from services.guardrail.storage import queries
+from services.guardrail.storage.queries import HistoryRow, Stored
+from services.guardrail.storage.tables import counter, outbox
+
+MAX_PER_WORKSPACE = 500
+_NAMED_MAX = 20
+
+
+class Policies:
+    """The use cases of the management plane."""
+
+    def __init__(
+        self, database: Database, snapshot: Snapshot, publisher: OutboxPublisher, keys: KeyNames, clock: Clock
+    ) -> None:
+        self._database = database
+        self._snapshot = snapshot
+        self._publisher = publisher
+        self._keys = keys
+        self._clock = clock
+
+    async def page(self, workspace_id: str, after: str, limit: int) -> list[Stored]:
+        """Guardrails by creation."""
+        async with self._database.read() as conn:
+            return await queries.page(conn, workspace_id, after, limit)
+
+    async def get(self, workspace_id: str, guardrail_id: str) -> Stored:
+        """Raises NotFound."""
+        async with self._database.read() as conn:
+            return await _found(conn, workspace_id, guardrail_id)
+
+    async def create(self, workspace_id: str, actor_id: str, fields: Mapping[str, Any]) -> Stored:
+        """A new guardrail. Raises Invalid naming the field, Conflict on a taken name."""
+        guardrail = Guardrail(
+            id=new_id("gr"),
+            workspace_id=workspace_id,
+            name=fields["name"],
+            version=1,
+            enabled=fields.get("enabled", True),
+            is_default=fields.get("is_default", False),
+            log_raw_content=fields.get("log_raw_content", False),
+            rules=_rules(fields.get("rules") or [], ()),
+        )
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            if len(await queries.page(tx, workspace_id, "", MAX_PER_WORKSPACE)) == MAX_PER_WORKSPACE:
+                raise Conflict(f"a workspace has at most {MAX_PER_WORKSPACE} guardrails")
+            stored = Stored(guardrail, now_us, now_us, revision, False)
+            await self._write(tx, stored, "create", actor_id, new=True)
+        await self._published()
+        return stored
+
+    async def update(self, workspace_id: str, guardrail_id: str, actor_id: str, fields: Mapping[str, Any]) -> Stored:
+        """A partial update. Raises NotFound, Invalid, Conflict."""
+        return await self._change(workspace_id, guardrail_id, actor_id, fields, "update")
+
+    async def revert(self, workspace_id: str, guardrail_id: str, actor_id: str, version: int) -> Stored:
+        """A new version with the content of an old one. Raises NotFound."""
+        row = await self.version(workspace_id, guardrail_id, version)
+        return await self._change(workspace_id, guardrail_id, actor_id, row.snapshot, "revert")
+
+    async def delete(self, workspace_id: str, guardrail_id: str, actor_id: str) -> None:
+        """Refused with Conflict while keys name the guardrail. Raises NotFound, Unavailable."""
+        await self.get(workspace_id, guardrail_id)
+        named = await self._keys.naming(workspace_id, guardrail_id)
+        if named:
+            listed = ", ".join(f"{name} ({key_id})" for key_id, name in named[:_NAMED_MAX])
+            more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+            raise Conflict(f"the guardrail is attached to keys: {listed}{more}", code="guardrail_in_use")
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            old = await _found(tx, workspace_id, guardrail_id)
+            guardrail = replace(old.guardrail, version=old.guardrail.version + 1)
+            stored = Stored(guardrail, old.created_at_us, now_us, revision, True)
+            await self._write(tx, stored, "delete", actor_id, new=False)
+        await self._published()
+
+    async def history(self, workspace_id: str, guardrail_id: str, before: int | None, limit: int) -> list[HistoryRow]:
+        """Versions, newest first. Raises NotFound."""
+        async with self._database.read() as conn:
+            await _found(conn, workspace_id, guardrail_id)
+            return await queries.history_page(conn, workspace_id, guardrail_id, before, limit)
+
+    async def version(self, workspace_id: str, guardrail_id: str, version: int) -> HistoryRow:
+        """One version. Raises NotFound."""
+        async with self._database.read() as conn:
+            await _found(conn, workspace_id, guardrail_id)
+            row = await queries.history_version(conn, workspace_id, guardrail_id, version)
+        if row is None:
+            raise NotFound(f"the guardrail has no version {version}")
+        return row
+
+    async def tokens(self, workspace_id: str, guardrail_id: str) -> list[tuple[str, str]]:
+        """(key id, key name) of the keys that name it. Raises NotFound, Unavailable."""
+        await self.get(workspace_id, guardrail_id)
+        return list(await self._keys.naming(workspace_id, guardrail_id))
+
+    async def exists(self, workspace_id: str, guardrail_id: str) -> bool:
+        """True when the workspace owns it, enabled or not."""
+        async with self._database.read() as conn:
+            return await queries.find(conn, workspace_id, guardrail_id) is not None
+
+    async def _change(
+        self, workspace_id: str, guardrail_id: str, actor_id: str, fields: Mapping[str, Any], operation: str
+    ) -> Stored:
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            old = await _found(tx, workspace_id, guardrail_id)
+            before = old.guardrail
+            rules = before.rules
+            if fields.get("rules") is not None:
+                reverting = operation == "revert"
+                # Ids in a reverted version were this guardrail's own, whether or not its rules still exist.
+                rules = (
+                    queries.rules_from_json(list(fields["rules"]))
+                    if reverting
+                    else _rules(fields["rules"], before.rules)
+                )
+            guardrail = replace(
+                before,
+                version=before.version + 1,
+                name=fields.get("name", before.name),
+                enabled=fields.get("enabled", before.enabled),
+                is_default=fields.get("is_default", before.is_default),
+                log_raw_content=fields.get("log_raw_content", before.log_raw_content),
+                rules=rules,
+            )
+            stored = Stored(guardrail, old.created_at_us, now_us, revision, False)
+            await self._write(tx, stored, operation, actor_id, new=False)
+        await self._published()
+        return stored
+
+    async def _write(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool) -> None:
+        guardrail = stored.guardrail
+        if not stored.deleted:
+            if await queries.name_taken(tx, guardrail.workspace_id, guardrail.name, guardrail.id):
+                raise Conflict(f"name: a guardrail named {guardrail.name!r} exists already", param="name")
+            if guardrail.is_default:
+                await self._demote_other(tx, stored, actor_id)
+        try:
+            await queries.put(tx, stored, new=new)
+        except IntegrityError:
+            raise Conflict("another change came first; try again") from None
+        await self._record(tx, stored, operation, actor_id)
+
+    async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
+        other = await queries.other_default(tx, winner.guardrail.workspace_id, winner.guardrail.id)
+        if other is None:
+            return
+        demoted = replace(other.guardrail, is_default=False, version=other.guardrail.version + 1)
+        stored = Stored(demoted, other.created_at_us, winner.updated_at_us, winner.revision, False)
+        await queries.put(tx, stored, new=False)
+        await self._record(tx, stored, "update", actor_id)
+
+    async def _record(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str) -> None:
+        guardrail = stored.guardrail
+        await queries.add_history(tx, guardrail, operation, actor_id, shown(stored), stored.updated_at_us)
+        audit = events.audit_of(guardrail, f"guardrail_{operation}", actor_id, self._clock)
+        await outbox_add(tx, outbox, topic=events.AUDIT, key=guardrail.workspace_id, envelope=audit)
+        config = events.config_of(guardrail, "update" if operation == "revert" else operation, self._clock)
+        await outbox_add(tx, outbox, topic=events.CONFIG, key=guardrail.id, envelope=config)
+
+    async def _published(self) -> None:
+        self._publisher.notify()
+        # The change is committed: a database that fails just now must not turn it into an error.
+        with contextlib.suppress(Unavailable):
+            await self._snapshot.refresh()
+
+
+def shown(stored: Stored) -> dict[str, Any]:
+    """A guardrail as the API shows it. Times in Unix seconds."""
+    guardrail = stored.guardrail
+    return {
+        "id": guardrail.id,
+        "name": guardrail.name,
+        "enabled": guardrail.enabled,
+        "is_default": guardrail.is_default,
+        "log_raw_content": guardrail.log_raw_content,
+        "rules": queries.rules_to_json(guardrail.rules),
+        "version": guardrail.version,
+        "created_time": stored.created_at_us // 1_000_000,
+        "updated_time": stored.updated_at_us // 1_000_000,
+    }
+
+
+async def _found(conn: AsyncConnection, workspace_id: str, guardrail_id: str) -> Stored:
+    stored = await queries.find(conn, workspace_id, guardrail_id)
+    if stored is None:
+        raise NotFound("no such guardrail")
+    return stored
+
+
+def _rules(raw: Any, previous: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    try:
+        return admit_rules(raw, lambda: new_id("rule"), previous)
+    except Refused as refused:
+        raise Invalid(str(refused), param=refused.field) from None

@@ -1,0 +1,16 @@
+"""Guardrail's settings."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from services.common.settings import OrcaSettings
+
+
+class GuardrailSettings(OrcaSettings):
+    """What guardrail needs beyond the shared settings."""
+
+    fingerprint_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Key of match fingerprints, at least 32 characters; generated when embedded.",
+    )

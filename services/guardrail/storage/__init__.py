@@ -1,0 +1,1 @@
+"""Guardrail's own tables; no other service reads or writes them."""

@@ -1,0 +1,262 @@
+"""Settlement: one transaction per batch inserts entries, moves amounts, advances leases, stores the position.
+
+An entry is unique by event id and a position never goes back, so a batch may come twice, in part or in
+another order. Statements are per batch, not per event: their number does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.clock import Clock
+from services.common.storage import Database, insert_for
+from services.ledger.domain.model import Amounts, Kind, Lease
+from services.ledger.domain.settlement import Spent, spend, spend_unleased
+from services.ledger.events import Movement
+from services.ledger.storage.leases import close_movement
+from services.ledger.storage.limits import ensure_account, recall
+from services.ledger.storage.rows import chunks, lease_of, lock_leases, move_amounts, publish, store_leases
+from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
+
+ENTRY_ROWS_MAX = 500
+"""Rows of one INSERT: 500 rows of 15 columns stay below PostgreSQL's 32,767 parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A lease's place after a spend."""
+
+    lease_id: str
+    running_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpendEvent:
+    """One spend as consumed; amounts in nano-USD."""
+
+    event_id: str
+    workspace_id: str
+    account_id: str
+    key_id: str
+    request_id: str
+    model: str
+    occurred_at_us: int
+    estimated: bool
+    spent: Spent
+    key_lease: Position | None
+    workspace_lease: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A record that cannot be booked; its key's account freezes."""
+
+    topic: str
+    partition: int
+    offset: int
+    key_id: str
+    reason: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of several partitions, each in offset order."""
+
+    spends: Sequence[tuple[tuple[str, int], int, SpendEvent]]
+    """((topic, partition), offset, event)."""
+    parked: Sequence[Parked]
+    positions: Mapping[tuple[str, int], int]
+    """Next offset after the batch, by partition."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a batch did, for metrics and alerts."""
+
+    booked: int = 0
+    overrun: int = 0
+    frozen_accounts: int = 0
+    gaps: list[str] = field(default_factory=list)
+    """Leases whose running total is ahead of their entries now."""
+
+
+class SettlementStore:
+    """All statements of settlement."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def settle(self, batch: Batch) -> Settled:
+        """Applies a batch. Raises Unavailable with no spend applied."""
+        done = Settled()
+        for item in batch.parked:
+            # Before and apart from the batch: it locks other leases, and repeating it changes nothing.
+            async with self._database.write() as tx:
+                done.frozen_accounts += await _park(tx, item)
+        async with self._database.write() as tx:
+            at = await _positions(tx, batch.positions)
+            fresh = [event for where, offset, event in batch.spends if offset >= at.get(where, 0)]
+            if fresh:
+                await self._book(tx, fresh, done)
+            await _advance(tx, batch.positions, at)
+        return done
+
+    async def _book(self, tx: AsyncConnection, events: Sequence[SpendEvent], done: Settled) -> None:
+        await _ensure_accounts(tx, events)
+        new = await _insert_entries(tx, events)
+        unique = {event.event_id: event for event in events if event.event_id in new}
+        positions = [p for e in unique.values() for p in (e.key_lease, e.workspace_lease) if p is not None]
+        rows = await lock_leases(tx, [position.lease_id for position in positions])
+        tally = _Tally(rows)
+        corrections = [entry for event in unique.values() if (entry := tally.book(event)) is not None]
+        if corrections:
+            await tx.execute(_CORRECT, corrections)
+        await store_leases(tx, tally.changed())
+        await move_amounts(tx, tally.changes)
+        await publish(tx, self._clock, tally.closes())
+        done.booked += len(unique)
+        done.overrun += sum(change.overrun for (kind, _), change in tally.changes.items() if kind is Kind.KEY)
+        done.gaps += [lease_id for lease_id, lease in tally.changed().items() if lease.gap]
+
+
+class _Tally:
+    """Books events one after another in memory; what comes out is one change per account and lease."""
+
+    def __init__(self, rows: Mapping[str, Any]) -> None:
+        self._rows = rows
+        self._leases = {lease_id: lease_of(row) for lease_id, row in rows.items()}
+        self._before = dict(self._leases)
+        self.changes: dict[tuple[Kind, str], Amounts] = {}
+
+    def book(self, event: SpendEvent) -> dict[str, Any] | None:
+        """Books one event on both accounts; the entry's correction when an account took less than the event says."""
+        spent = event.spent
+        key = self._on(Kind.KEY, event.account_id, spent, event.key_lease)
+        workspace = self._on(Kind.WORKSPACE, event.workspace_id, spent, event.workspace_lease)
+        booked = (key.settled, key.unconfirmed, workspace.unconfirmed, key.overrun)
+        if booked == (spent.settled, spent.unconfirmed, spent.unconfirmed, spent.overrun):
+            return None
+        names = ("new_settled", "new_unconfirmed", "new_workspace_unconfirmed", "new_overrun")
+        return {"row_id": event.event_id, **dict(zip(names, booked, strict=True))}
+
+    def _on(self, kind: Kind, account_id: str, spent: Spent, position: Position | None) -> Amounts:
+        row = self._rows.get(position.lease_id) if position is not None else None
+        if position is None or row is None or row.account_id != account_id:
+            change = spend_unleased(spent)
+        else:
+            lease, change = spend(self._leases[position.lease_id], spent, position.running_total)
+            self._leases[position.lease_id] = lease
+        self.changes[kind, account_id] = self.changes.get((kind, account_id), Amounts()) + change
+        return change
+
+    def changed(self) -> dict[str, Lease]:
+        """Leases that moved."""
+        return {lease_id: lease for lease_id, lease in self._leases.items() if lease != self._before[lease_id]}
+
+    def closes(self) -> list[Movement]:
+        """Closes that waited for a missing spend and came through with this batch."""
+        return [
+            close_movement(self._rows[lease_id], lease.returned - self._before[lease_id].returned)
+            for lease_id, lease in self.changed().items()
+            if lease.returned != self._before[lease_id].returned
+        ]
+
+
+_CORRECT = (
+    ENTRIES.update()
+    .where(ENTRIES.c.id == sa.bindparam("row_id"))
+    .values(
+        {name: sa.bindparam(f"new_{name}") for name in ("settled", "unconfirmed", "workspace_unconfirmed", "overrun")}
+    )
+)
+
+
+async def _positions(tx: AsyncConnection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """Stored positions, locked: of two members that believe to own a partition, one waits and then skips."""
+    table = CONSUMER_POSITIONS
+    insert = insert_for(tx)(table).on_conflict_do_nothing()
+    missing = [{"topic": topic, "partition": partition, "next_offset": 0} for topic, partition in sorted(wanted)]
+    if missing:
+        await tx.execute(insert, missing)
+    found = {}
+    for topic, partition in sorted(wanted):
+        query = sa.select(table.c.next_offset).where(table.c.topic == topic, table.c.partition == partition)
+        found[topic, partition] = int((await tx.execute(query.with_for_update())).scalar_one())
+    return found
+
+
+async def _advance(tx: AsyncConnection, to: Mapping[tuple[str, int], int], at: Mapping[tuple[str, int], int]) -> None:
+    table = CONSUMER_POSITIONS
+    for (topic, partition), offset in sorted(to.items()):
+        if offset > at[topic, partition]:
+            where = (table.c.topic == topic, table.c.partition == partition)
+            await tx.execute(table.update().where(*where).values(next_offset=offset))
+
+
+async def _ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) -> None:
+    """Accounts of uncapped keys may be seen here first."""
+    wanted = {event.account_id: (event.workspace_id, Kind.KEY) for event in events}
+    wanted |= {event.workspace_id: (event.workspace_id, Kind.WORKSPACE) for event in events}
+    known: set[str] = set()
+    for part in chunks(wanted):
+        known |= set((await tx.execute(sa.select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(part)))).scalars())
+    for account_id in sorted(wanted.keys() - known):
+        workspace_id, kind = wanted[account_id]
+        await ensure_account(tx, account_id, workspace_id, kind)
+
+
+async def _insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> set[str]:
+    """Inserts one entry per event; the ids that were not there before."""
+    rows = list({event.event_id: _entry(event) for event in events}.values())
+    new: set[str] = set()
+    for start in range(0, len(rows), ENTRY_ROWS_MAX):
+        insert = insert_for(tx)(ENTRIES).values(rows[start : start + ENTRY_ROWS_MAX]).on_conflict_do_nothing()
+        new |= set((await tx.execute(insert.returning(ENTRIES.c.id))).scalars())
+    return new
+
+
+def _entry(event: SpendEvent) -> dict[str, Any]:
+    spent = event.spent
+    return {
+        "id": event.event_id,
+        "kind": "spend",
+        "workspace_id": event.workspace_id,
+        "account_id": event.account_id,
+        "key_id": event.key_id,
+        "occurred_at_us": event.occurred_at_us,
+        "request_id": event.request_id,
+        "model": event.model,
+        "lease_id": event.key_lease.lease_id if event.key_lease else "",
+        "workspace_lease_id": event.workspace_lease.lease_id if event.workspace_lease else "",
+        "settled": spent.settled,
+        "unconfirmed": spent.unconfirmed,
+        "workspace_unconfirmed": spent.unconfirmed,
+        "blocked": spent.blocked,
+        "overrun": spent.overrun,
+        "estimated": event.estimated,
+    }
+
+
+async def _park(tx: AsyncConnection, item: Parked) -> int:
+    """Keeps the record and freezes its key's account; other keys go on. Returns accounts frozen."""
+    row = {
+        "topic": item.topic,
+        "partition": item.partition,
+        "record_offset": item.offset,
+        "key_id": item.key_id,
+        "reason": item.reason,
+        "value": item.value,
+    }
+    if (await tx.execute(insert_for(tx)(PARKED).values(row).on_conflict_do_nothing())).rowcount != 1:
+        return 0
+    account = sa.select(KEYS.c.account_id).where(KEYS.c.id == item.key_id).scalar_subquery()
+    await recall(tx, LEASES.c.account_id == account)
+    frozen = await tx.execute(ACCOUNTS.update().where(ACCOUNTS.c.id == account).values(frozen=True))
+    return frozen.rowcount

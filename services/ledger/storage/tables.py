@@ -1,0 +1,133 @@
+"""Tables of the ledger. Amounts are nano-USD in 64 bits; times are Unix microseconds.
+
+A workspace's account has the workspace's id. Rows of `entries` are what accounts were charged, unique by
+event id; `consumer_positions` moves in the transaction of the effects, so a redelivered batch is told apart.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.common.storage import Migration, outbox_table
+
+METADATA = sa.MetaData()
+
+
+def _amount(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
+
+
+ACCOUNTS = sa.Table(
+    "accounts",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("workspace_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("limit_nano_usd", sa.BigInteger),
+    # Version of the key record the limit came from; an older one never overwrites a newer, −1 = none seen.
+    sa.Column("limit_version", sa.BigInteger, nullable=False, server_default="-1"),
+    _amount("settled"),
+    _amount("held"),
+    _amount("unconfirmed"),
+    _amount("forfeited"),
+    _amount("blocked"),
+    _amount("overrun"),
+    sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("frozen", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+
+LEASES = sa.Table(
+    "leases",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, nullable=False),
+    sa.Column("workspace_id", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("replica_id", sa.Text, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("granted", sa.BigInteger, nullable=False),
+    _amount("returned"),
+    _amount("reported"),
+    _amount("running_total"),
+    sa.Column("final_used", sa.BigInteger),
+    # granted − returned − reported, floored at 0: what the sweeper looks for.
+    sa.Column("outstanding", sa.BigInteger, nullable=False),
+    sa.Column("expires_at_us", sa.BigInteger, nullable=False),
+    sa.Column("recalled", sa.Boolean, nullable=False, server_default=sa.false()),
+    # The sweeper's and an account's views touch the few living leases among all that ever were.
+    sa.Index("leases_account", "account_id", "state"),
+    sa.Index("leases_expiry", "state", "expires_at_us"),
+    sa.Index("leases_key", "key_id", "state"),
+)
+
+ACQUIRES = sa.Table(
+    "acquires",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key_lease_id", sa.Text),
+    sa.Column("workspace_lease_id", sa.Text),
+    sa.Column("expires_at_us", sa.BigInteger, nullable=False),
+    sa.Index("acquires_expiry", "expires_at_us"),
+)
+
+ENTRIES = sa.Table(
+    "entries",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("workspace_id", sa.Text, nullable=False),
+    sa.Column("account_id", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("occurred_at_us", sa.BigInteger, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("model", sa.Text, nullable=False, server_default=""),
+    sa.Column("lease_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("workspace_lease_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("refers_to", sa.Text, nullable=False, server_default=""),
+    # For `forfeit`, `reversal` and `credit`; signed as the kind says.
+    _amount("amount"),
+    _amount("settled"),
+    _amount("unconfirmed"),
+    # The same spend's part on the workspace's account, which differs after an overrun.
+    _amount("workspace_unconfirmed"),
+    _amount("blocked"),
+    _amount("overrun"),
+    sa.Column("estimated", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reversed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("entries_account", "account_id", "occurred_at_us", "id"),
+    sa.Index("entries_workspace", "workspace_id", "occurred_at_us", "id"),
+)
+
+CONSUMER_POSITIONS = sa.Table(
+    "consumer_positions",
+    METADATA,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+)
+
+PARKED = sa.Table(
+    "parked_records",
+    METADATA,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("record_offset", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+)
+
+KEYS = sa.Table(
+    "keys",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("workspace_id", sa.Text, nullable=False),
+    sa.Column("account_id", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+OUTBOX = outbox_table(METADATA)
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "initial", METADATA.create_all),)

@@ -1,0 +1,72 @@
+"""How one attempt's reservation ends: settled + unconfirmed + blocked ≤ reservation, the excess is overrun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.relay.domain.worst_case import Price, Usage, WorstCase, cost_of, estimated_usage
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What went over the wires: bytes sent upstream, received text, and text passed on to the client."""
+
+    body_bytes: int
+    received_bytes: int
+    delivered_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Amounts in nano-USD, and the usage they stand for."""
+
+    settled: int
+    unconfirmed: int = 0
+    blocked: int = 0
+    overrun: int = 0
+    estimated: bool = False
+    usage: Usage = Usage(0, 0)
+
+
+def settle_answered(
+    reservation: int, usage: Usage | None, delivered: Delivered, case: WorstCase, choices: int, price: Price
+) -> Settlement:
+    """An answer passed on, whole or cut: the provider's usage, else what was delivered, the rest unconfirmed."""
+    if usage is not None:
+        cost = cost_of(usage, price)
+        return Settlement(min(cost, reservation), overrun=max(0, cost - reservation), usage=usage)
+    guess = estimated_usage(delivered.body_bytes, delivered.delivered_bytes, case, choices)
+    cost = min(cost_of(guess, price), reservation)
+    return Settlement(cost, unconfirmed=reservation - cost, estimated=True, usage=guess)
+
+
+def settle_refused(
+    reservation: int, usage: Usage | None, delivered: Delivered, case: WorstCase, choices: int, price: Price
+) -> Settlement:
+    """An answer refused here: what was delivered is charged, the rest of the provider's charge is blocked.
+
+    Before the first delivered byte nothing is charged. Without usage the provider's charge is unknown and
+    taken as the whole reservation, so that the blocked limit bounds it.
+    """
+    charged = 0
+    guess = Usage(0, 0)
+    if delivered.delivered_bytes:
+        guess = estimated_usage(delivered.body_bytes, delivered.delivered_bytes, case, choices)
+        charged = min(cost_of(guess, price), reservation)
+    if usage is None:
+        return Settlement(charged, blocked=reservation - charged, estimated=True, usage=guess)
+    cost = cost_of(usage, price)
+    within = min(cost, reservation)
+    charged = min(charged, within)
+    return Settlement(
+        charged,
+        blocked=within - charged,
+        overrun=cost - within,
+        estimated=delivered.delivered_bytes > 0,
+        usage=usage,
+    )
+
+
+def settle_unknown(reservation: int) -> Settlement:
+    """The request was sent and nothing is known of its outcome."""
+    return Settlement(0, unconfirmed=reservation, estimated=True)

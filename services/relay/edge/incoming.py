@@ -1,0 +1,66 @@
+"""One HTTP request as the pipeline sees it, read from ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from services.common.errors import OrcaError
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class Incoming:
+    """Headers (lower-case names; the first of a repeated one counts), peer and body."""
+
+    def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
+        self._receive = receive
+        self.headers: dict[str, str] = {}
+        self.forwarded_for: list[str] = []
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            if name == "x-forwarded-for":
+                self.forwarded_for.append(value)
+            self.headers.setdefault(name, value)
+        client = scope.get("client")
+        self.peer: str = client[0] if client else ""
+
+    async def body(self, limit_bytes: int) -> bytes:
+        """The whole body. Raises 413 `request_too_large` above the limit, ClientGone on a cut request."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit_bytes:
+            raise _too_large(limit_bytes)
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            if len(body) > limit_bytes:
+                raise _too_large(limit_bytes)
+            return body
+        parts, size = [], 0
+        while message["type"] == "http.request":
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > limit_bytes:
+                raise _too_large(limit_bytes)
+            if not message.get("more_body"):
+                return b"".join(parts)
+            message = await self._receive()
+        raise ClientGone
+
+    async def disconnected(self) -> None:
+        """Returns when the client has gone; call after the body was read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def _too_large(limit_bytes: int) -> OrcaError:
+    return OrcaError(
+        f"the body is larger than {limit_bytes} bytes",
+        code="request_too_large",
+        status=413,
+        type="invalid_request_error",
+    )

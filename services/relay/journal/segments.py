@@ -1,0 +1,196 @@
+"""Segment files of one journal directory: append, read, delete, and the checkpoint of what is published.
+
+One process per directory (a lock file holds that). Every append is one `write`; a short one is taken back, so
+that a segment never has a hole. `fsync` runs in a thread, for everything written since the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger("orca.relay.journal")
+
+_CHECKPOINT = struct.Struct("<QQ")
+_SUFFIX = ".journal"
+READ_BYTES = 1024 * 1024
+
+
+class JournalLocked(RuntimeError):
+    """Another process writes this journal."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """The next byte to read: segment number and offset."""
+
+    segment: int
+    offset: int
+
+
+class Segments:
+    """The files. Blocking calls are short; only `sync` waits for the disk."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock_fd = -1
+        self._fd = -1
+        self._unsynced: list[int] = []
+        self._sizes: dict[int, int] = {}
+        self._dirty = False
+
+    def open(self) -> None:
+        """Takes the directory. Raises JournalLocked, OSError."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_fd = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock_fd)
+            raise JournalLocked("another process writes this journal") from None
+        for path in self._directory.glob(f"*{_SUFFIX}"):
+            if path.stem.isdigit():
+                self._sizes[int(path.stem)] = path.stat().st_size
+
+    def close(self) -> None:
+        """Lets go of the directory."""
+        for fd in (*self._unsynced, self._fd, self._lock_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._lock_fd = -1
+        self._unsynced = []
+
+    def numbers(self) -> list[int]:
+        """Segments, oldest first."""
+        return sorted(self._sizes)
+
+    @property
+    def current(self) -> int:
+        """The segment that is written."""
+        return max(self._sizes)
+
+    @property
+    def current_bytes(self) -> int:
+        """Its size."""
+        return self._sizes[self.current]
+
+    @property
+    def total_bytes(self) -> int:
+        """All segments' sizes."""
+        return sum(self._sizes.values())
+
+    @property
+    def end(self) -> Position:
+        """After the last byte written."""
+        number = self.current
+        return Position(number, self._sizes[number])
+
+    def begin(self, head: bytes) -> None:
+        """Starts the next segment with its head. Raises OSError with nothing changed."""
+        number = max(self._sizes, default=0) + 1
+        path = self._path(number)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _write(fd, head, 0)
+        except OSError:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+        if self._fd >= 0:
+            self._unsynced.append(self._fd)
+        self._fd = fd
+        self._sizes[number] = len(head)
+        self._dirty = True
+
+    def append(self, data: bytes) -> None:
+        """One write to the current segment. Raises OSError with nothing changed."""
+        number = self.current
+        _write(self._fd, data, self._sizes[number])
+        self._sizes[number] += len(data)
+        self._dirty = True
+
+    def read_all(self, number: int) -> bytes:
+        """A whole segment."""
+        return self._path(number).read_bytes()
+
+    def read(self, position: Position, size: int = READ_BYTES) -> bytes:
+        """Up to `size` bytes from a position; what one frame needs may be more, so ask again with more."""
+        with open(self._path(position.segment), "rb") as file:
+            return os.pread(file.fileno(), size, position.offset)
+
+    def next_after(self, number: int) -> int | None:
+        """The next segment's number."""
+        return min((n for n in self._sizes if n > number), default=None)
+
+    def size(self, number: int) -> int:
+        """A segment's size."""
+        return self._sizes[number]
+
+    async def sync(self) -> None:
+        """Puts on disk what was written before the call. Raises OSError."""
+        if not self._dirty:
+            return
+        self._dirty = False
+        rotated, self._unsynced = self._unsynced, []
+        fd = os.dup(self._fd)
+        try:
+            await asyncio.shield(asyncio.to_thread(_sync, [*rotated, fd]))
+        except OSError:
+            self._dirty = True
+            raise
+        finally:
+            for closing in (*rotated, fd):
+                with contextlib.suppress(OSError):
+                    os.close(closing)
+
+    def delete_before(self, number: int) -> None:
+        """Deletes older segments."""
+        for old in [n for n in self._sizes if n < number]:
+            self._path(old).unlink(missing_ok=True)
+            del self._sizes[old]
+
+    def checkpoint(self, position: Position) -> None:
+        """Notes what is published. Losing the note repeats events, which consumers notice."""
+        body = _CHECKPOINT.pack(position.segment, position.offset)
+        with open(self._directory / "published.tmp", "wb") as file:
+            file.write(body + zlib.crc32(body).to_bytes(4, "little"))
+        os.replace(self._directory / "published.tmp", self._directory / "published")
+
+    def published(self) -> Position:
+        """The noted position; the oldest segment's start when there is no note, or an unreadable one."""
+        oldest = Position(min(self._sizes, default=1), 0)
+        try:
+            raw = (self._directory / "published").read_bytes()
+        except FileNotFoundError:
+            return oldest
+        body, checksum = raw[: _CHECKPOINT.size], raw[_CHECKPOINT.size :]
+        if len(body) < _CHECKPOINT.size or zlib.crc32(body).to_bytes(4, "little") != checksum:
+            log.error("the journal's checkpoint is unreadable; its events are published again")
+            return oldest
+        return max(oldest, Position(*_CHECKPOINT.unpack(body)))
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{number:016d}{_SUFFIX}"
+
+
+def _write(fd: int, data: bytes, offset: int) -> None:
+    try:
+        written = os.write(fd, data)
+    except OSError:
+        os.ftruncate(fd, offset)
+        raise
+    if written != len(data):
+        os.ftruncate(fd, offset)
+        raise OSError("the journal's disk is full")
+
+
+def _sync(fds: list[int]) -> None:
+    for fd in fds:
+        os.fsync(fd)

@@ -1,0 +1,108 @@
+"""The end of a request: its money settled, its events journalled, exactly once, before its last byte."""
+
+from __future__ import annotations
+
+from orca.events.v1.events_pb2 import Decision
+from services.common.clock import Clock
+from services.common.errors import OrcaError
+from services.relay.domain.settlement import (
+    Delivered,
+    Settlement,
+    settle_answered,
+    settle_refused,
+    settle_unknown,
+)
+from services.relay.pipeline.events import add_decision, add_request, add_spend
+from services.relay.pipeline.exchange import Attempt, Exchange
+from services.relay.pipeline.metrics import OVERRUN_NANO_USD, REQUESTS
+from services.relay.pipeline.refusals import PolicyRefusal
+from services.relay.ports import Journal
+
+CANCELLED_STATUS = 499
+
+
+class Booking:
+    """Books requests. Synchronous, so that not even a cancellation can come between."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    def answered(self, x: Exchange, status_code: int = 200) -> None:
+        """The answer was passed on."""
+        if x.attempt is not None:
+            self._settle(x, x.attempt, _as_answered(x, x.attempt))
+        self._close(x, status_code, "ok", "")
+
+    def refused(self, x: Exchange, error: OrcaError) -> None:
+        """The request or its answer ends with an error. The attempt, if one is open, says what it cost."""
+        policy = isinstance(error, PolicyRefusal)
+        if x.attempt is None:
+            if x.reservation is not None:
+                x.reservation.cancel()
+            if not policy and error.code != "policy_unavailable":
+                self._decide(x, error)
+        else:
+            # A plane that is down after the provider answered settles like a refusal.
+            if policy or error.code == "policy_unavailable":
+                end = settle_refused(*_terms(x, x.attempt))
+            else:
+                self._decide(x, error)
+                end = _as_failed(x, x.attempt)
+            self._settle(x, x.attempt, end)
+        status = "blocked" if policy else "error"
+        self._close(x, 200 if x.first_byte_s is not None else error.status, status, error.code)
+
+    def cancelled(self, x: Exchange) -> None:
+        """The client left, or the process stops: what was delivered is charged, the rest is unconfirmed."""
+        if x.attempt is not None:
+            self._settle(x, x.attempt, _as_failed(x, x.attempt))
+        elif x.reservation is not None:
+            x.reservation.cancel()
+        self._close(x, CANCELLED_STATUS, "cancelled", "client_disconnected")
+
+    def _decide(self, x: Exchange, error: OrcaError) -> None:
+        plane = "credit" if error.status == 402 or error.code in ("credit_held", "ledger_unavailable") else "upstream"
+        add_decision(x, Decision(plane=plane, outcome="refuse", code=error.code))
+
+    def _settle(self, x: Exchange, attempt: Attempt, end: Settlement) -> None:
+        spend = attempt.reservation.settle(
+            settled_nano_usd=end.settled,
+            unconfirmed_nano_usd=end.unconfirmed,
+            blocked_nano_usd=end.blocked,
+            overrun_nano_usd=end.overrun,
+        )
+        spend.estimated = end.estimated
+        spend.model, spend.channel_id, spend.attempt = x.model, attempt.channel.channel_id, attempt.number
+        spend.input_tokens = end.usage.input_tokens
+        spend.cached_input_tokens = end.usage.cached_input_tokens
+        spend.output_tokens = end.usage.output_tokens
+        spend.reasoning_tokens = end.usage.reasoning_tokens
+        if end.overrun:
+            OVERRUN_NANO_USD.inc(end.overrun)
+        if x.admission is not None:
+            x.admission.charge_tokens(end.usage.input_tokens + end.usage.output_tokens)
+        add_spend(x, spend)
+
+    def _close(self, x: Exchange, status_code: int, status: str, code: str) -> None:
+        x.finished = True
+        REQUESTS.labels(status).inc()
+        add_request(x, status_code, status, code, self._clock.monotonic_s())
+        self._journal.finish(x.request_id, x.events)
+
+
+def _terms(x: Exchange, attempt: Attempt) -> tuple:  # type: ignore[type-arg]
+    delivered = Delivered(len(attempt.body), attempt.received_bytes, attempt.delivered_bytes)
+    reserved = attempt.reservation.amount_nano_usd
+    return reserved, attempt.usage, delivered, attempt.case, x.shape.choices, x.price
+
+
+def _as_answered(x: Exchange, attempt: Attempt) -> Settlement:
+    return settle_answered(*_terms(x, attempt))
+
+
+def _as_failed(x: Exchange, attempt: Attempt) -> Settlement:
+    """A cut answer: what was delivered; nothing delivered and no usage is an unknown outcome."""
+    if attempt.usage is None and not attempt.delivered_bytes:
+        return settle_unknown(attempt.reservation.amount_nano_usd)
+    return settle_answered(*_terms(x, attempt))

@@ -1,0 +1,19 @@
+"""The relay's settings."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from services.common.settings import OrcaSettings
+
+
+class RelaySettings(OrcaSettings):
+    """What the data plane reads from the environment, beyond what every service does."""
+
+    trusted_proxies: str = Field(
+        "", description="Addresses and CIDRs of proxies whose X-Forwarded-For is believed, comma-separated."
+    )
+    echo_model: bool = Field(False, description="Serve the built-in sample model orca/echo.")
+    max_body_bytes: int = Field(
+        10 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest accepted request body, in bytes."
+    )

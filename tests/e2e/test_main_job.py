@@ -1,0 +1,241 @@
+"""The product's main job, through its public interfaces only: HTTP and the official client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from tests.support.process import ADMIN_EMAIL, ADMIN_PASSWORD, ADMIN_TOKEN, Embedded
+from tests.support.upstream import Upstream
+
+FEED_S = 2.0
+PATIENCE = 10
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    embedded = Embedded(tmp_path_factory.mktemp("orca")).start()
+    yield embedded
+    assert embedded.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    """Runs in a thread of its own, so that synchronous clients can call it."""
+    import asyncio
+    import threading
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = Upstream()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    yield server
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+
+
+class Management:
+    """The management plane with one credential."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=30)
+
+    def call(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+        answer = self._client.request(method, path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json().get("data")
+
+    def eventually(self, path: str, found: Callable[[Any], Any]) -> Any:
+        """Polls a feed until it shows; prints how long it took."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < FEED_S * PATIENCE:
+            if result := found(self.call("GET", path)):
+                print(f"{path}: visible after {time.monotonic() - begun:.2f} s (promised {FEED_S} s)")
+                return result
+            time.sleep(0.05)
+        raise AssertionError(f"{path} never showed it: {self.call('GET', path)}")
+
+
+@pytest.fixture(scope="module")
+def management(product: Embedded) -> Management:
+    return Management(product.management_url)
+
+
+@pytest.fixture(scope="module")
+def key(management: Management, upstream: Upstream) -> dict[str, Any]:
+    """A channel, both policies, and a key with every scope field."""
+    management.call(
+        "POST",
+        "/api/channel",
+        {"name": "up", "base_url": upstream.base_url, "api_key": "sk-upstream", "models": ["acme/small"]},
+    )
+    management.call(
+        "PUT",
+        "/api/model/acme/small",
+        {"input_usd_per_mtok": "1", "output_usd_per_mtok": "2", "max_output_tokens": 1000},
+    )
+    guardrail = management.call(
+        "POST",
+        "/api/guardrail",
+        {
+            "name": "tenant-baseline",
+            "enabled": True,
+            "is_default": True,
+            "rules": [{"type": "pii", "stage": "input", "action": "mask", "entities": ["email", "ssn"]}],
+        },
+    )
+    policy = management.call(
+        "POST",
+        "/api/workspace/firewall/policies",
+        {
+            "name": "agents",
+            "enabled": True,
+            "rules": [{"tool_name_glob": "shell.*", "verdict": "deny", "priority": 1, "label": "no shell"}],
+        },
+    )
+    key: dict[str, Any] = management.call(
+        "POST",
+        "/api/token",
+        {
+            "name": "tenant",
+            "credit_limit_usd": "1",
+            "model_limits_enabled": True,
+            "model_limits": ["acme/*", "orca/echo"],
+            "allow_ips": ["127.0.0.1"],
+            "expired_time": -1,
+            "environment": "test",
+            "guardrail_id": guardrail["id"],
+            "firewall_policy_id": policy["id"],
+            "rpm_limit": 0,
+            "max_concurrency": 50,
+        },
+    )
+    return key
+
+
+@pytest.fixture(scope="module")
+def client(product: Embedded, key: dict[str, Any]) -> openai.OpenAI:
+    return openai.OpenAI(api_key=key["key"], base_url=f"{product.relay_url}/v1", max_retries=0)
+
+
+def test_the_first_start_prints_a_way_in(product: Embedded) -> None:
+    begun = time.monotonic()
+    while "curl " not in product.output and time.monotonic() - begun < 20:
+        time.sleep(0.05)
+    assert f"{product.relay_url}/v1" in product.output
+    assert "sk-orca-" in product.output
+
+
+def test_an_administrator_logs_in(product: Embedded) -> None:
+    login = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
+    assert httpx.post(f"{product.management_url}/api/user/login", json=login).status_code == 200
+
+
+def test_a_masked_completion_is_seen_in_every_feed(
+    client: openai.OpenAI, management: Management, upstream: Upstream, key: dict[str, Any]
+) -> None:
+    raw = client.chat.completions.with_raw_response.create(
+        model="acme/small",
+        messages=[{"role": "user", "content": "say:write to jo@example.com"}],
+        tools=[{"type": "function", "function": {"name": "lookup", "parameters": {"type": "object"}}}],
+        extra_headers={"X-Orca-Run-Id": "run-1"},
+    )
+    answer = raw.parse()
+    request_id = raw.headers["x-orca-request-id"]
+    assert answer.choices[0].message.content == "write to [EMAIL]"
+    assert upstream.requests[-1]["messages"][0]["content"] == "say:write to [EMAIL]"
+
+    def mine(page: Any) -> Any:
+        return [item for item in page["items"] if item.get("request_id") == request_id]
+
+    (match,) = management.eventually(f"/api/guardrail/match?request_id={request_id}", mine)
+    assert (match["entity"], match["action"], match["count"]) == ("email", "mask", 1)
+    (event,) = management.eventually(f"/api/workspace/firewall/events?request_id={request_id}", mine)
+    assert (event["tool_name"], event["verdict"], event["surface"]) == ("lookup", "audit", "inbound")
+    management.eventually(
+        "/api/workspace/firewall/runs", lambda page: [run for run in page["items"] if run["run_id"] == "run-1"]
+    )
+    management.eventually("/api/log", mine)
+    account = management.eventually(
+        f"/api/ledger/accounts/{key['id']}", lambda account: account if account["settled_usd"] != "0" else None
+    )
+    assert account["settled_usd"] == "0.00002"
+
+
+def test_a_stream_arrives_with_and_without_usage(client: openai.OpenAI) -> None:
+    for include in (False, True):
+        options: Any = {"stream_options": {"include_usage": True}} if include else {}
+        chunks = list(
+            client.chat.completions.create(
+                model="acme/small", messages=[{"role": "user", "content": "say:hello"}], stream=True, **options
+            )
+        )
+        text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+        assert (text, any(chunk.usage for chunk in chunks)) == ("hello", include)
+
+
+def test_tools_and_choices_survive(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="acme/small", n=2, messages=[{"role": "user", "content": 'tool:a:{"x":1}|b:{}'}]
+    )
+    names = [[call.function.name for call in choice.message.tool_calls or ()] for choice in answer.choices]  # type: ignore[union-attr]
+    assert names == [["a", "b"], ["a", "b"]]
+
+
+def test_a_denied_tool_call_is_refused(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(
+            model="acme/small", messages=[{"role": "user", "content": 'tool:shell.run:{"cmd":"ls"}'}]
+        )
+    assert caught.value.code == "firewall_blocked"
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "code"),
+    [
+        ("other/x", openai.PermissionDeniedError, "model_not_allowed"),
+        ("acme/none", openai.NotFoundError, "model_not_found"),
+    ],
+)
+def test_refusals_have_their_exception_class(
+    client: openai.OpenAI, model: str, error: type[openai.APIStatusError], code: str
+) -> None:
+    with pytest.raises(error) as caught:
+        client.chat.completions.create(model=model, messages=[{"role": "user", "content": "x"}])
+    assert caught.value.code == code
+
+
+def test_an_unknown_key_is_401(product: Embedded) -> None:
+    stranger = openai.OpenAI(api_key="sk-orca-unknown", base_url=f"{product.relay_url}/v1", max_retries=0)
+    with pytest.raises(openai.AuthenticationError) as caught:
+        stranger.models.list()
+    assert caught.value.code == "invalid_api_key"
+
+
+def test_disabling_a_key_acts_on_its_next_request(
+    product: Embedded, management: Management, client: openai.OpenAI
+) -> None:
+    key = management.call("POST", "/api/token", {"name": "short"})
+    tenant = openai.OpenAI(api_key=key["key"], base_url=f"{product.relay_url}/v1", max_retries=0)
+    tenant.chat.completions.create(model="orca/echo", messages=[{"role": "user", "content": "hi"}])
+    management.call("PUT", f"/api/token/{key['id']}", {"status": "disabled"})
+    with pytest.raises(openai.AuthenticationError) as caught:
+        tenant.chat.completions.create(model="orca/echo", messages=[{"role": "user", "content": "hi"}])
+    assert caught.value.code == "key_disabled"
+
+
+def test_a_second_start_keeps_everything(tmp_path: Path) -> None:
+    first = Embedded(tmp_path).start()
+    management = Management(first.management_url)
+    key = management.call("POST", "/api/token", {"name": "kept"})
+    assert first.stop() == 0
+    second = first.start()
+    assert management.call("GET", f"/api/token/{key['id']}")["name"] == "kept"
+    assert second.stop() == 0

@@ -1,0 +1,95 @@
+"""A real PostgreSQL server on a free port, from the distribution's package, in a temporary directory."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.support.process import free_port
+from tests.support.required import missing
+
+START_TIMEOUT_S = 60
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    initdb = shutil.which("initdb")
+    return Path(initdb).resolve().parent if initdb else None
+
+
+class Postgres:
+    """`start` initialises and serves; `url(database)` is for clients; `kill` is kill -9 of the server."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user: str | None = None
+        self.port = 0
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://orca@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> Postgres:
+        binaries = _binaries()
+        if binaries is None:
+            missing("PostgreSQL", "no initdb (Debian: apt-get install postgresql)")
+        self.port = free_port()
+        data = self._directory / "data"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        if os.getuid() == 0:
+            # The server refuses to run as root.
+            self._user = "postgres" if _user_exists("postgres") else "nobody"
+            for path in (self._directory, *self._directory.parents):
+                if path == Path("/"):
+                    break
+                if path.stat().st_uid == 0 and path != self._directory:
+                    path.chmod(path.stat().st_mode | 0o011)
+            shutil.chown(self._directory, self._user)
+        self._run([str(binaries / "initdb"), "-D", str(data), "-U", "orca", "-A", "trust", "-E", "UTF8", "--no-sync"])
+        self._process = subprocess.Popen(
+            [
+                str(binaries / "postgres"), "-D", str(data), "-p", str(self.port), "-h", "127.0.0.1",
+                "-c", f"unix_socket_directories={self._directory}", "-c", "max_connections=200",
+                "-c", "fsync=off", "-c", "full_page_writes=off",
+            ],
+            user=self._user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._directory,
+        )  # fmt: skip
+        begun = time.monotonic()
+        ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "orca", "-q"]
+        while subprocess.run(ready, check=False).returncode != 0:
+            if time.monotonic() - begun > START_TIMEOUT_S or self._process.poll() is not None:
+                raise RuntimeError("PostgreSQL did not start")
+            time.sleep(0.05)
+        return self
+
+    def create_database(self, name: str) -> str:
+        binaries = _binaries()
+        assert binaries is not None
+        self._run([str(binaries / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "orca", name])
+        return self.url(name)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+
+    def _run(self, command: list[str]) -> None:
+        subprocess.run(command, check=True, user=self._user, capture_output=True, cwd=self._directory)
+
+
+def _user_exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""What is admitted at save, and what is refused with the field's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.guardrail.domain.drafts import Refused, admit_rules, rule_json
+from tests.unit.guardrail.builders import rule
+
+
+def admit(*rules: Any) -> Any:
+    return admit_rules(list(rules), lambda: "new")
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (rule(entities=["emial"]), "rules.0.entities.0"),
+        (rule(entities=[]), "rules.0.entities"),
+        (rule(entities="email"), "rules.0.entities"),
+        (rule(entity_actions={"swift": "mask"}), "rules.0.entity_actions.swift"),
+        (rule(entity_actions={"email": "drop"}), "rules.0.entity_actions.email"),
+        (rule(stage="inbound"), "rules.0.stage"),
+        (rule(action="delete"), "rules.0.action"),
+        (rule(action="annotate"), "rules.0.action"),
+        (rule(type="secrets"), "rules.0.type"),
+        (rule(type="llm_judge"), "rules.0.type"),
+        (rule(type="nonsense"), "rules.0.type"),
+        (rule(surprise=1), "rules.0.surprise"),
+        (rule(enabled="yes"), "rules.0.enabled"),
+        (rule(type="keyword", terms=[]), "rules.0.terms"),
+        (rule(type="keyword", terms=[" "]), "rules.0.terms.0"),
+        (rule(type="keyword", terms=[1]), "rules.0.terms.0"),
+        (rule(type="regex", pattern=r"(a)\1"), "rules.0.pattern"),
+        (rule(type="regex", pattern=r"(?=a)b"), "rules.0.pattern"),
+        (rule(type="regex", pattern="(a"), "rules.0.pattern"),
+        (rule(type="regex", pattern="a*"), "rules.0.pattern"),
+        (rule(type="regex", pattern=r"\b"), "rules.0.pattern"),
+        (rule(type="regex", pattern="a{5000}"), "rules.0.pattern"),
+        (rule(type="regex", pattern="a", max_match=1025), "rules.0.max_match"),
+        (rule(type="regex", pattern="a", mask_tag="low"), "rules.0.mask_tag"),
+        (rule(type="max_chars", action="block"), "rules.0.limit"),
+        (rule(type="max_chars", action="mask", limit=5), "rules.0.action"),
+        (rule(type="max_chars", action="block", limit=True), "rules.0.limit"),
+        (rule(custom_entities=[{"name": "Bad Name", "pattern": "x"}]), "rules.0.custom_entities.0.name"),
+        (
+            rule(custom_entities=[{"name": "x", "pattern": "x", "checksum": "md5"}]),
+            "rules.0.custom_entities.0.checksum",
+        ),
+        (rule(id="unknown"), "rules.0.id"),
+        ("text", "rules.0"),
+    ],
+)
+def test_a_refusal_names_the_field(draft: Any, field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        admit(draft)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"(a)\1", "back-references are not available"),
+        (r"(?=a)b", "look-around is not available"),
+        ("a|", "matches the empty text"),
+    ],
+)
+def test_a_pattern_is_refused_with_the_reason(pattern: str, reason: str) -> None:
+    with pytest.raises(Refused, match=reason):
+        admit(rule(type="regex", pattern=pattern))
+
+
+def test_at_most_a_hundred_rules() -> None:
+    assert len(admit(*[rule()] * 100)) == 100
+    with pytest.raises(Refused):
+        admit(*[rule()] * 101)
+
+
+def test_aliases_are_stored_under_our_names() -> None:
+    assert admit(rule(entities=["EMAIL_ADDRESS", "us_ssn"]))[0].entities == ("email", "ssn")
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        rule(custom_entities=[{"name": "badge", "pattern": r"B\d"}], entity_actions={"badge": "flag"}),
+        rule(type="keyword", terms=["a"], whole_word=True, roles=["user"], label="x"),
+        rule(type="regex", pattern="a+", mask_tag="[T_1]"),
+        rule(type="max_chars", action="flag", limit=7, on_not_evaluated="block"),
+    ],
+)
+def test_a_stored_rule_reads_back_equal(draft: dict[str, Any]) -> None:
+    stored = admit(draft)[0]
+    assert admit_rules([rule_json(stored)], lambda: "other", previous=(stored,)) == (stored,)
+
+
+def test_rule_ids_are_stable_across_updates() -> None:
+    numbers = iter("abcdefgh")
+    first = admit_rules([rule(), rule(type="keyword", terms=["x"])], lambda: next(numbers))
+    moved = [rule(type="keyword", terms=["x"]), rule(action="block"), rule(type="max_chars", action="flag", limit=1)]
+    second = admit_rules(moved, lambda: next(numbers), previous=first)
+    assert [item.id for item in first] == ["a", "b"]
+    assert [item.id for item in second] == ["b", "c", "d"]
+    third = admit_rules([rule(action="flag", id="c"), rule()], lambda: next(numbers), previous=second)
+    assert [item.id for item in third] == ["c", "e"]

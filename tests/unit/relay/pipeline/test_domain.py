@@ -1,0 +1,197 @@
+"""The relay's pure rules."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.relay.domain.access import glob_matches, model_allowed
+from services.relay.domain.address import client_address, parse_networks
+from services.relay.domain.capped_fields import unpriced_field
+from services.relay.domain.identity import trace_id
+from services.relay.domain.routing import failover_order
+from services.relay.domain.segments import apply_replacements, collect_request
+from services.relay.domain.settlement import Delivered, settle_answered, settle_refused
+from services.relay.domain.sse import EventTooLarge, SseParser
+from services.relay.domain.usage import parse_usage
+from services.relay.domain.worst_case import Price, Shape, Usage, clamped_limit, cost_of, worst_case
+
+PRICE = Price(True, input=2_000, cached_input=1_000, output=8_000, request=7, context_length=1000, max_output_tokens=50)
+amounts = st.integers(0, 10**6)
+
+
+def shape(**fields: object) -> Shape:
+    return Shape(**{"messages": 1, "tools": 0, "binary_parts": 0, "choices": 1, "output_limit": None,
+                    "clampable": True, **fields})  # type: ignore[arg-type]  # fmt: skip
+
+
+def test_worst_case_terms() -> None:
+    price = Price(True, input=10**6, output=3 * 10**6, request=7, max_output_tokens=50)
+    case = worst_case(100, shape(messages=2, tools=1, choices=2), price)
+    assert (case.input_tokens, case.output_tokens, case.bounded) == (196, 50, True)
+    assert case.amount_nano_usd == 196 + 2 * 50 * 3 + 7
+    assert worst_case(10**6, shape(), PRICE).input_tokens == 1000
+    assert not worst_case(1, shape(), Price(True)).bounded
+    assert worst_case(1, shape(binary_parts=1), PRICE).input_tokens == 1000
+    assert not worst_case(1, shape(binary_parts=1), Price(True, max_output_tokens=5)).bounded
+
+
+@given(st.integers(0, 500), st.integers(0, 50), st.integers(0, 500))
+def test_no_usage_within_the_bound_costs_more_than_the_worst_case(body: int, output: int, cached: int) -> None:
+    case = worst_case(body, shape(), PRICE)
+    usage = Usage(body, output, min(cached, body))
+    assert cost_of(usage, PRICE) <= case.amount_nano_usd
+
+
+@given(st.integers(0, 10**9))
+def test_a_clamped_request_fits_what_is_left(available: int) -> None:
+    price = Price(True, input=10**6, output=2 * 10**6, max_output_tokens=10_000)
+    case = worst_case(500, shape(), price)
+    tokens = clamped_limit(available, case, shape(), price)
+    if tokens is not None:
+        assert tokens >= 256
+        assert worst_case(500, shape(output_limit=tokens), price).amount_nano_usd <= available
+    assert clamped_limit(available, case, shape(clampable=False), price) is None
+
+
+@given(amounts, amounts, amounts, amounts, st.booleans(), st.booleans())
+def test_settlements_never_exceed_the_reservation(
+    body: int, received: int, used: int, out: int, known: bool, refused: bool
+) -> None:
+    case = worst_case(body, shape(), PRICE)
+    usage = Usage(used, out) if known else None
+    settle = settle_refused if refused else settle_answered
+    end = settle(case.amount_nano_usd, usage, Delivered(body, received, received), case, 1, PRICE)
+    assert min(end.settled, end.unconfirmed, end.blocked, end.overrun) >= 0
+    assert end.settled + end.unconfirmed + end.blocked <= case.amount_nano_usd
+    if known:
+        assert end.settled + end.blocked + end.overrun == cost_of(Usage(used, out), PRICE)
+    elif not refused:
+        assert end.settled + end.unconfirmed == case.amount_nano_usd
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None, {}, [], {"prompt_tokens": -1}, {"prompt_tokens": 1.5}, {"prompt_tokens": True},
+        {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 3},
+        {"prompt_tokens": 1, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 2}},
+        {"prompt_tokens": 1, "completion_tokens": 1, "completion_tokens_details": {"reasoning_tokens": 2}},
+    ],
+)  # fmt: skip
+def test_usage_that_is_no_usage(raw: object) -> None:
+    assert parse_usage(raw) is None
+
+
+EVENTS = [b'{"a":"\xc3\xbc"}', b"two\nlines", b"x"]
+STREAM = "".join(
+    (":c\nid: 1\n" + "".join(f"data: {line}\n" for line in event.decode().split("\n")) + "\n") for event in EVENTS
+)
+
+
+@given(st.sampled_from(["\n", "\r", "\r\n"]), st.lists(st.integers(0, 80), max_size=8))
+def test_sse_events_do_not_depend_on_cuts(newline: str, cuts: list[int]) -> None:
+    raw = STREAM.replace("\n", newline).encode() + b"data: tail"
+    parser = SseParser()
+    bounds = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
+    found = [event for a, b in itertools.pairwise(bounds) for event in parser.feed(raw[a:b])]
+    assert found == EVENTS
+
+
+def test_sse_events_are_bounded() -> None:
+    for chunk in (b"data: " + b"x" * 100, b"data: xxxxxxx\n" * 10):
+        with pytest.raises(EventTooLarge):
+            SseParser(50).feed(chunk)
+
+
+@pytest.mark.parametrize(
+    ("peer", "hops", "expected"),
+    [
+        ("203.0.113.1", ["198.51.100.1"], "203.0.113.1"),
+        ("10.0.0.1", ["198.51.100.1, 203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["203.0.113.5", "10.0.0.2"], "203.0.113.5"),
+        ("10.0.0.1", ["203.0.113.5, garbage"], "10.0.0.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("::ffff:10.0.0.1", ["[2001:db8::5]:443"], "2001:db8::5"),
+        ("fd00::1", ["203.0.113.5:99"], "203.0.113.5"),
+    ],
+)
+def test_the_right_most_untrusted_hop_is_the_caller(peer: str, hops: list[str], expected: str) -> None:
+    trusted = parse_networks("10.0.0.0/8, fd00::/8")
+    assert str(client_address(peer, hops, trusted)) == expected
+    assert client_address("", hops, trusted) is None
+
+
+def test_model_limits() -> None:
+    assert glob_matches("openai/*", "openai/a/b")
+    assert not glob_matches("openai/*", "xopenai/a")
+    assert not glob_matches("a.c", "abc")
+    assert model_allowed(False, [], "x")
+    assert not model_allowed(True, [], "x")
+
+
+def test_failover_order_is_priority_then_weight() -> None:
+    routes = [("b", 1, 1), ("a", 0, 1), ("c", 1, 9), ("d", 1, 0)]
+    order = failover_order(routes, lambda r: r[1], lambda r: r[2], lambda: 0.5)
+    assert [name for name, _, _ in order] == ["a", "c", "b", "d"]
+
+
+def test_trace_ids() -> None:
+    assert trace_id(f"00-{'a' * 32}-{'b' * 16}-01") == "a" * 32
+    for bad in ("", "00-xyz", f"ff-{'a' * 32}-{'b' * 16}-01", f"00-{'0' * 32}-{'b' * 16}-01"):
+        assert trace_id(bad) == ""
+
+
+def test_every_text_of_a_request_is_a_segment() -> None:
+    body = {
+        "model": "m",
+        "user": "u1",
+        "metadata": {"my key": "v1"},
+        "messages": [
+            {"role": "system", "content": "t1"},
+            {"role": "user", "name": "n1", "content": [
+                {"type": "text", "text": "t2"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+                {"type": "file", "file": {"filename": "f1", "file_data": "data:text/plain;base64,dDM="}},
+            ]},
+            {"role": "assistant", "content": None, "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "fn", "arguments": "{\"a\":1}"}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "t4"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "fn", "description": "d1",
+                   "parameters": {"type": "object", "properties": {"my_arg": {"type": "string", "enum": ["e1"]}},
+                                  "required": ["my_arg"]}}}],
+        "prediction": {"type": "content", "content": "p1"},
+    }  # fmt: skip
+    segments = collect_request(body)
+    assert [(s.role, s.kind, s.text) for s in segments] == [
+        ("", "text", "u1"), ("", "immutable", "my key"), ("", "text", "v1"),
+        ("system", "text", "t1"), ("user", "immutable", "n1"), ("user", "text", "t2"),
+        ("user", "unsupported", "image_url"), ("user", "text", "f1"), ("user", "text", "t3"),
+        ("assistant", "immutable", "fn"), ("assistant", "json", '{"a":1}'), ("tool", "text", "t4"),
+        ("", "immutable", "fn"), ("", "text", "d1"), ("", "immutable", "my_arg"), ("", "text", "e1"),
+        ("", "immutable", "my_arg"), ("", "text", "p1"),
+    ]  # fmt: skip
+    assert apply_replacements(segments, [(8, "x"), (11, "y")])
+    assert body["messages"][1]["content"][2]["file"]["file_data"] == "data:text/plain;base64,eA=="  # type: ignore
+    assert body["messages"][3]["content"] == "y"  # type: ignore[index]
+    assert not apply_replacements(segments, [(4, "x")])
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"audio": {}}, "audio"), ({"audio": None}, None), ({"service_tier": "flex"}, "service_tier"),
+        ({"modalities": ["text", "audio"]}, "modalities"), ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {}}]}]},
+         "messages[0].content[0].cache_control"),
+        ({"metadata": {"x": "y"}, "store": True}, None),
+    ],
+)  # fmt: skip
+def test_unpriced_fields_are_named_by_path(fields: dict[str, object], path: str | None) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
+    assert unpriced_field(body) == path
+    assert unpriced_field(body, ["messages.content.cache_control"]) == (None if path and "cache" in path else path)
