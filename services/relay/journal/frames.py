@@ -25,7 +25,7 @@ class Frame(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Base of all frames."""
 
 
-class Opened(Frame, tag=1):
+class Opened(Frame, tag=1, frozen=True):
     """An attempt is about to be sent; `envelope` is its spend if nobody says otherwise."""
 
     request_id: str
@@ -33,7 +33,7 @@ class Opened(Frame, tag=1):
     envelope: bytes
 
 
-class Finished(Frame, tag=2):
+class Finished(Frame, tag=2, frozen=True):
     """A request's events; closes its attempts. An empty request id closes nothing."""
 
     request_id: str
@@ -41,14 +41,14 @@ class Finished(Frame, tag=2):
     spent: list[Spent]
 
 
-class Acquiring(Frame, tag=3):
+class Acquiring(Frame, tag=3, frozen=True):
     """An AcquireRequest is about to be sent."""
 
     acquire_id: str
     request: bytes
 
 
-class Leased(Frame, tag=4):
+class Leased(Frame, tag=4, frozen=True):
     """Its answer came."""
 
     acquire_id: str
@@ -56,7 +56,7 @@ class Leased(Frame, tag=4):
     replica_id: str
 
 
-class Released(Frame, tag=5):
+class Released(Frame, tag=5, frozen=True):
     """The ledger closed these leases."""
 
     lease_ids: list[str]
@@ -74,7 +74,7 @@ class LeaseMark(msgspec.Struct, array_like=True):
     """Recorded sequences above it."""
 
 
-class Carried(Frame, tag=6):
+class Carried(Frame, tag=6, frozen=True):
     """Head of a segment: the state before it, so that older segments can go."""
 
     replica_id: str
