@@ -126,7 +126,7 @@ async def build(settings: Settings) -> Embedded:
         return f"sqlite:///{(profile.home / f'{name}.db').absolute()}"
 
     apps: dict[str, Any] = {}
-    builders = {
+    builders: dict[str, Any] = {
         "auth": build_auth,
         "guardrail": build_guardrail,
         "firewall": build_firewall,

@@ -86,6 +86,7 @@ class App:
         """Settles what a predecessor left in the journal, then connects."""
         await self._journal.start()
         await self._credit.start()
+        await self._credit.close_orphans(self._journal.orphans())
         await self._directory.start()
 
     async def stop(self) -> None:
@@ -103,7 +104,7 @@ class App:
 
     def ready(self) -> dict[str, bool]:
         """Ready while keys are known and the relay is not stopping."""
-        return {"accepting": not self._draining, **self._directory.ready()}
+        return {"accepting": not self._draining, "journal": self._journal.ready(), **self._directory.ready()}
 
 
 async def build(
@@ -116,7 +117,8 @@ async def build(
 ) -> App:
     """Wires everything; nothing runs yet. `state_dir` holds the journal. Raises ValueError on a bad setting."""
     clock = clock or SystemClock()
-    replica_id = settings.replica_id or new_id("relay")
+    # An incarnation, not a replica: leases and sequences of a killed predecessor are never continued.
+    replica_id = new_id(settings.replica_id or "relay")
     directory = GrpcDirectory(
         auth_pb2_grpc.AuthServiceStub(channels("auth")),
         pepper=settings.key_pepper.get_secret_value().encode(),
@@ -124,7 +126,13 @@ async def build(
         clock=clock,
         max_age_s=settings.key_snapshot_max_age_s,
     )
-    journal = FileJournal(state_dir, log.producer(replica_id), replica_id=replica_id, clock=clock)
+    journal = FileJournal(
+        state_dir,
+        log.producer(replica_id),
+        replica_id=replica_id,
+        clock=clock,
+        bytes_max=settings.journal_max_bytes,
+    )
     credit = LeaseCreditGate(
         ledger_pb2_grpc.LedgerServiceStub(channels("ledger")),
         replica_id,

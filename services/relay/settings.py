@@ -17,3 +17,6 @@ class RelaySettings(OrcaSettings):
     max_body_bytes: int = Field(
         10 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest accepted request body, in bytes."
     )
+    journal_max_bytes: int = Field(
+        1 << 30, ge=1 << 20, le=1 << 40, description="Bound of the relay's journal, in bytes; half is kept for spend."
+    )

@@ -20,7 +20,6 @@ from services.relay.pipeline.booking import Booking
 from services.relay.pipeline.dispatch import Dispatcher
 from services.relay.pipeline.exchange import Attempt, Exchange
 from services.relay.pipeline.gate import CLAMPED_HEADER, Gate
-from services.relay.pipeline.metrics import REFUSALS
 from services.relay.pipeline.policy import Planes, judge_input
 from services.relay.pipeline.refusals import policy_unavailable
 from services.relay.pipeline.streaming import StreamRelay
@@ -59,7 +58,6 @@ class ChatPipeline:
             try:
                 await self._gate.admit(x, incoming)
             except OrcaError as error:
-                REFUSALS.labels(error.code).inc()
                 self._journal.refusal(x.entry, error.code)
                 await reply.error(error)
                 return

@@ -5,6 +5,5 @@ from __future__ import annotations
 from prometheus_client import Counter
 
 REQUESTS = Counter("orca_relay_requests", "Relay requests by status.", ("status",))
-REFUSALS = Counter("orca_relay_refusals", "Refusals at checks 1 to 5 by code.", ("code",))
 DROPPED_FIELDS = Counter("orca_relay_dropped_answer_fields", "Unlisted answer fields that were dropped.")
 OVERRUN_NANO_USD = Counter("orca_relay_overrun_nano_usd", "Billed by providers beyond reservations, nano-USD.")
