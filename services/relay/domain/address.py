@@ -7,18 +7,14 @@ trusted one, so that garbage cannot be taken for an allowed address.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from services.common.networks import Address, Network, contains, parse_networks
+
+__all__ = ["Address", "Network", "allowed", "client_address", "contains", "parse_address", "parse_networks"]
 
 MAX_HOPS = 32
-
-
-def parse_networks(text: str) -> tuple[Network, ...]:
-    """Comma-separated addresses and CIDRs. Raises ValueError naming the entry."""
-    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 def parse_address(text: str) -> Address | None:
@@ -35,11 +31,6 @@ def parse_address(text: str) -> Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
-
-
-def contains(networks: Iterable[Network], address: Address) -> bool:
-    """The address lies in one of the networks."""
-    return any(network.version == address.version and address in network for network in networks)
 
 
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> Address | None:

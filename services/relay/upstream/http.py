@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 import aiohttp
 from yarl import URL
 
-from services.relay.domain.address import Network
-from services.relay.upstream.guard import AddressRefused, GuardedResolver
+from services.common.dialing import AddressRefused, GuardedResolver
+from services.common.networks import Network
 from services.relay.upstream.port import MAX_ANSWER_BYTES, Interrupted, NotSent, Target
 
 MAX_CONNECTIONS = 1024
