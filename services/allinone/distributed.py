@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-
 from services.allinone.hosting import HttpServer, listen
 from services.allinone.profile import Settings
 from services.analytics.app import build as build_analytics
@@ -22,6 +20,7 @@ from services.common.eventlog.kafka_log import KafkaEventLog
 from services.common.rpc import GrpcServer, channel_to
 from services.common.telemetry import metrics_app
 from services.console.app import build as build_console
+from services.console.app import http_upstreams
 from services.firewall.app import build as build_firewall
 from services.guardrail.app import build as build_guardrail
 from services.ledger.app import build as build_ledger
@@ -35,8 +34,6 @@ BUILDERS: dict[str, Any] = {
     "analytics": build_analytics,
 }
 BINDS = {"relay": ("relay_bind", "ORCA_RELAY_BIND"), "console": ("management_bind", "ORCA_MANAGEMENT_BIND")}
-UPSTREAM_TIMEOUT_S = 60.0
-CONNECTIONS_MAX = 200
 
 
 async def serve(settings: Settings, service: str, stop_event: Callable[[], asyncio.Event]) -> int:
@@ -101,16 +98,7 @@ async def _build(settings: Settings, service: str, log: Any) -> Any:
         return channel_to(getattr(profile, f"{name}_grpc"))
 
     if service == "console":
-        limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
-        upstreams = {
-            name: httpx.AsyncClient(
-                base_url=getattr(settings.of("console"), f"{name}_url"),
-                timeout=UPSTREAM_TIMEOUT_S,
-                limits=limits,
-                trust_env=False,
-            )
-            for name in BUILDERS
-        }
+        upstreams = http_upstreams(settings.of("console"))
         return await build_console(settings.of("console"), upstreams=upstreams)
     if service == "relay":
         state_dir = profile.home / "relay"
@@ -118,6 +106,8 @@ async def _build(settings: Settings, service: str, log: Any) -> Any:
         return await build_relay(settings.of("relay"), channels=channels, log=log, state_dir=state_dir, clock=clock)
     if not profile.database_url:
         raise Invalid("ORCA_DATABASE_URL must be set for `orca serve`")
-    return await BUILDERS[service](
+    app = await BUILDERS[service](
         settings.of(service), channels=channels, log=log, database_url=profile.database_url, clock=clock
     )
+    app.asgi.state.readiness = app.ready
+    return app

@@ -140,6 +140,8 @@ async def build(settings: Settings) -> Embedded:
     )
     for name in SERVICES:
         apps[name].register(servers[name])
+    for name in builders:
+        apps[name].asgi.state.readiness = apps[name].ready
     upstreams = {
         name: httpx.AsyncClient(transport=httpx.ASGITransport(apps[name].asgi), base_url=f"http://{name}")
         for name in builders

@@ -6,42 +6,45 @@ be reached is a 503; a path that nobody owns is a 404; both in the management en
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.common.clock import Clock, SystemClock
 from services.common.errors import NotFound, OrcaError, Unavailable
-from services.common.http import error_response
+from services.common.http import error_response, ok
 from services.common.rpc import RpcServer
 from services.console.openapi import merge
 from services.console.proxy import Proxy
-from services.console.routes import SERVICES, owner
+from services.console.routes import SERVICES, owner_of_raw
 from services.console.settings import ConsoleSettings
 
 log = logging.getLogger("orca.console")
 
-DOCUMENT_AGE_MAX_S = 60.0
-"""The merged OpenAPI document is fetched again after this, for services that were upgraded."""
-
-Readiness = Callable[[], Mapping[str, bool]]
+CONNECT_TIMEOUT_S = 5.0
+CONNECTIONS_MAX = 200
 
 
 class Console:
     """The ASGI application."""
 
-    def __init__(self, proxy: Proxy, clock: Clock, readiness: Readiness | None) -> None:
+    def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
-        self._clock = clock
-        self._readiness = readiness
-        self._document: dict[str, Any] | None = None
-        self._document_at_s = 0.0
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._merged: dict[str, Any] | None = None
+        self._health: dict[str, bool] = dict.fromkeys(SERVICES, False)
+        self._local: Mapping[str, Callable[[], Awaitable[Response]]] = {
+            "/": self._index,
+            "/livez": self._alive,
+            "/readyz": self._ready,
+            "/api/openapi.json": self._openapi,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -53,68 +56,74 @@ class Console:
             return
         started = False
 
-        async def watched(message: Any) -> None:
+        async def watched(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            response = await self._respond(Request(scope, receive))
-            await response(scope, receive, watched)
+            await self._respond(scope, receive, watched)
+        except ClientDisconnect:
+            return  # Nobody is left to be told.
         except OrcaError as error:
             await error_response(error)(scope, receive, send)
         except Exception as error:
-            log.error("unhandled error", extra={"error_class": type(error).__name__})
             if started:
+                # The status is sent: breaking the connection is all that is left, and it tells the caller.
                 raise
+            log.error("unhandled error", extra={"error_class": type(error).__name__})
             await error_response(OrcaError("internal error"))(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
-        path = request.scope["path"]
-        service = owner(path)
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw_path = _raw_path(scope)
+        service = owner_of_raw(raw_path)
         if service is not None:
-            return await self._proxy.forward(service, request)
-        local = {"/": self._index, "/livez": self._alive, "/readyz": self._ready, "/api/openapi.json": self._openapi}
-        if path not in local:
+            await self._proxy.forward(service, Request(scope, receive), raw_path, send)
+            return
+        local = self._local.get(raw_path.decode("latin-1"))
+        if local is None:
             raise NotFound("no such path")
-        if request.method not in ("GET", "HEAD"):
+        if scope["method"] not in ("GET", "HEAD"):
             allow = {"Allow": "GET, HEAD"}
             raise OrcaError("method not allowed", code="method_not_allowed", status=405, headers=allow)
-        return await local[path]()
+        await (await local())(scope, receive, send)
 
     async def _index(self) -> Response:
-        return JSONResponse({"name": "Orca management plane", "openapi": "/api/openapi.json"})
+        return JSONResponse(ok({"name": "Orca management plane", "openapi": "/api/openapi.json"}))
 
     async def _alive(self) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def _ready(self) -> Response:
-        checks = self.ready()
-        ready = all(checks.values())
-        return JSONResponse({"status": "ok" if ready else "not_ready", "checks": checks}, 200 if ready else 503)
+        answers = await asyncio.gather(*map(self._proxy.ready, SERVICES))
+        self._health = dict(zip(SERVICES, answers, strict=True))
+        return JSONResponse(self._health, 200 if all(answers) else 503)
 
     async def _openapi(self) -> Response:
-        return JSONResponse(await self._merged())
+        await self.read_documents()
+        missing = [service for service in SERVICES if service not in self._documents]
+        if missing:
+            raise Unavailable(f"not available: {', '.join(missing)}", retry_after_s=1.0)
+        if self._merged is None:
+            self._merged = merge(self._documents)
+        return JSONResponse(self._merged)
+
+    async def read_documents(self) -> None:
+        """Asks the services whose document is not known yet."""
+        missing = [service for service in SERVICES if service not in self._documents]
+        for service, document in zip(missing, await asyncio.gather(*map(self._proxy.document, missing)), strict=True):
+            if document is not None:
+                self._documents[service] = document
+                self._health[service] = True
 
     def ready(self) -> dict[str, bool]:
-        """What the process says about its services; the entry point alone is always ready."""
-        return {"console": True, **(self._readiness() if self._readiness is not None else {})}
+        """Which services answered when they were last asked."""
+        return dict(self._health)
 
-    async def _merged(self) -> dict[str, Any]:
-        now_s = self._clock.monotonic_s()
-        if self._document is not None and now_s - self._document_at_s < DOCUMENT_AGE_MAX_S:
-            return self._document
-        documents: dict[str, Any] = {}
-        try:
-            for service in SERVICES:
-                documents[service] = await self._proxy.document(service)
-        except Unavailable:
-            # An older document is right for every service that did not just change; none is wrong for all.
-            if self._document is not None:
-                return self._document
-            raise
-        self._document, self._document_at_s = merge(documents), now_s
-        return self._document
+
+def _raw_path(scope: Scope) -> bytes:
+    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    return bytes(raw).split(b"?", 1)[0]
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
@@ -138,7 +147,8 @@ class App:
         """Console has no gRPC service."""
 
     async def start(self) -> None:
-        """Nothing runs in the background."""
+        """Reads the services' documents; those that do not answer now are asked again when needed."""
+        await self.console.read_documents()
 
     async def stop(self) -> None:
         """Closes connections to the services."""
@@ -149,23 +159,23 @@ class App:
         return self.console.ready()
 
 
-async def build(
-    settings: ConsoleSettings,
-    *,
-    upstreams: Mapping[str, httpx.AsyncClient] | None = None,
-    readiness: Readiness | None = None,
-    clock: Clock | None = None,
-) -> App:
-    """Wires the entry point. `upstreams`: a client per service; without them, HTTP to the settings' URLs.
-
-    `readiness` adds checks to `/readyz`: in the embedded profile, those of the other services.
-    """
-    proxy = Proxy(_over_http(settings) if upstreams is None else upstreams)
-    console = Console(proxy, clock or SystemClock(), readiness)
+async def build(settings: ConsoleSettings, *, upstreams: Mapping[str, httpx.AsyncClient]) -> App:
+    """Wires the entry point over one client per service. Raises ValueError when one is missing."""
+    missing = sorted(set(SERVICES) - set(upstreams))
+    if missing:
+        raise ValueError(f"no client for {', '.join(missing)}")
+    proxy = Proxy(upstreams)
+    console = Console(proxy)
     return App("console", console, console, proxy)
 
 
-def _over_http(settings: ConsoleSettings) -> dict[str, httpx.AsyncClient]:
-    urls = {name: getattr(settings, f"{name}_url") for name in SERVICES}
-    timeout = httpx.Timeout(settings.console_timeout_s, connect=5.0)
-    return {name: httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False) for name, url in urls.items()}
+def http_upstreams(settings: ConsoleSettings) -> dict[str, httpx.AsyncClient]:
+    """Clients for the distributed profile: HTTP to the settings' URLs, with the settings' deadline."""
+    timeout = httpx.Timeout(settings.console_timeout_s, connect=CONNECT_TIMEOUT_S)
+    limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
+    return {
+        name: httpx.AsyncClient(
+            base_url=getattr(settings, f"{name}_url"), timeout=timeout, limits=limits, trust_env=False
+        )
+        for name in SERVICES
+    }

@@ -1,6 +1,6 @@
 """One OpenAPI document for the whole management plane, merged from the services' own.
 
-Component names get their service in front, so that two services may use one name for two things.
+Component names and operation ids get their service in front, so that two services may use one name for two things.
 """
 
 from __future__ import annotations
@@ -11,9 +11,18 @@ from typing import Any
 from services.console.routes import owner
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-PUBLIC = frozenset({("/api/user/login", "post"), ("/api/status", "get")})
+PUBLIC = frozenset(
+    {
+        ("/api/user/login", "post"),
+        ("/api/status", "get"),
+        # Signed by the reviewer's system instead.
+        ("/api/v1/firewall/approvals/{approval_id}/callback", "post"),
+    }
+)
 """Operations that need no credential."""
 
+GATEWAY_PREFIX = "/api/v1/firewall/"
+_FRAMEWORK = frozenset({"HTTPValidationError", "ValidationError"})
 _REF = "#/components/"
 _ERROR: dict[str, Any] = {
     "type": "object",
@@ -30,9 +39,14 @@ _REFUSED: dict[str, Any] = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
 _SECURITY: dict[str, Any] = {
-    "access_token": {"type": "http", "scheme": "bearer", "description": "An access token of a user."},
-    "session": {"type": "apiKey", "in": "cookie", "name": "orca_session", "description": "Set by the login."},
-    "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token", "description": "With a session, on writes."},
+    "accessToken": {"type": "http", "scheme": "bearer", "description": "An access token of a user."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "orca_session",
+        "description": "Set by the login; writes also need the login's `csrf_token` in `X-CSRF-Token`.",
+    },
+    "gatewayKey": {"type": "http", "scheme": "bearer", "description": "A relay key with `is_firewall_gateway`."},
 }
 _WORKSPACE: dict[str, Any] = {
     "name": "X-Workspace-Id",
@@ -55,20 +69,25 @@ def merge(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     for service, document in documents.items():
         for path, item in document.get("paths", {}).items():
             if owner(path) == service:
-                paths[path] = _path_item(path, _renamed(item, service))
+                paths[path] = _path_item(path, _renamed(item, service), service)
         for kind, named in document.get("components", {}).items():
             if kind == "securitySchemes":
                 continue
             section = components.setdefault(kind, {})
             for name, body in named.items():
-                section[f"{service}_{name}"] = _renamed(body, service)
+                if name not in _FRAMEWORK:
+                    section[_component(name, service)] = _renamed(body, service)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Orca management plane", "version": "1"},
         "paths": dict(sorted(paths.items())),
         "components": components,
-        "security": [{"access_token": []}, {"session": [], "csrf": []}],
+        "security": [{"accessToken": []}, {"session": []}],
     }
+
+
+def _component(name: str, service: str) -> str:
+    return service.capitalize() + name[:1].upper() + name[1:]
 
 
 def _renamed(value: Any, service: str) -> Any:
@@ -77,35 +96,45 @@ def _renamed(value: Any, service: str) -> Any:
         return [_renamed(item, service) for item in value]
     if not isinstance(value, dict):
         return value
-    return {
-        name: _reference(item, service) if name == "$ref" and isinstance(item, str) else _renamed(item, service)
-        for name, item in value.items()
-    }
+    renamed: dict[str, Any] = {}
+    for name, item in value.items():
+        if name == "$ref" and isinstance(item, str):
+            renamed[name] = _reference(item, service)
+        elif name == "discriminator" and isinstance(item, dict) and isinstance(item.get("mapping"), dict):
+            mapping = {key: _reference(str(target), service) for key, target in item["mapping"].items()}
+            renamed[name] = {**item, "mapping": mapping}
+        else:
+            renamed[name] = _renamed(item, service)
+    return renamed
 
 
 def _reference(reference: str, service: str) -> str:
     if not reference.startswith(_REF):
         return reference
     kind, _, name = reference.removeprefix(_REF).partition("/")
-    return f"{_REF}{kind}/{service}_{name}"
+    return f"{_REF}{kind}/{_component(name, service)}"
 
 
-def _path_item(path: str, item: dict[str, Any]) -> dict[str, Any]:
+def _path_item(path: str, item: dict[str, Any], service: str) -> dict[str, Any]:
     return {
-        name: _operation(path, name, operation) if name in METHODS else operation for name, operation in item.items()
+        name: _operation(path, name, operation, service) if name in METHODS else operation
+        for name, operation in item.items()
     }
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _operation(path: str, method: str, operation: dict[str, Any], service: str) -> dict[str, Any]:
     responses = {status: body for status, body in operation.get("responses", {}).items() if status != "422"}
     # Every refusal has one shape, whatever the framework assumes about its own validation errors.
-    responses["4XX"] = {"$ref": "#/components/responses/Refused"}
-    responses["5XX"] = {"$ref": "#/components/responses/Refused"}
-    changed = {**operation, "responses": responses}
+    responses["default"] = {"$ref": "#/components/responses/Refused"}
+    changed = {name: value for name, value in operation.items() if name != "security"} | {"responses": responses}
+    if "operationId" in operation:
+        changed["operationId"] = f"{service}_{operation['operationId']}"
     if (path, method) in PUBLIC:
         changed["security"] = []
-        return changed
-    given = operation.get("parameters", [])
-    if not any(str(parameter.get("name", "")).lower() == "x-workspace-id" for parameter in given):
-        changed["parameters"] = [*given, {"$ref": "#/components/parameters/WorkspaceId"}]
+    elif path.startswith(GATEWAY_PREFIX):
+        changed["security"] = [{"gatewayKey": []}]
+    else:
+        given = operation.get("parameters", [])
+        if not any(str(parameter.get("name", "")).lower() == "x-workspace-id" for parameter in given):
+            changed["parameters"] = [*given, {"$ref": "#/components/parameters/WorkspaceId"}]
     return changed

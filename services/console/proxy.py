@@ -1,25 +1,29 @@
-"""Hands a management request to its service and the service's answer back, byte for byte.
+"""Hands a management request to its service and the service's answer back, byte for byte, as it comes.
 
-The body is bounded and read before anything is sent; hop-by-hop headers end here; the caller's address is
-appended to `X-Forwarded-For`. Nothing is retried: a write may have happened.
+The body is bounded and read before anything is sent; hop-by-hop headers end here; `X-Forwarded-For` is the socket
+peer, whatever the caller claimed. Nothing is retried: a write may have happened.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from urllib.parse import quote_from_bytes
+from collections.abc import Mapping
+from typing import Any
 
 import httpx
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Scope
+from starlette.requests import Request
+from starlette.types import Scope, Send
 
 from services.common.errors import BadRequest, OrcaError, Unavailable
 from services.common.http import BODY_MAX_BYTES
+from services.console.routes import wire_target
 
 log = logging.getLogger("orca.console")
 
+BODY_TIMEOUT_S = 60.0
+DOCUMENT_TIMEOUT_S = 5.0
+READY_TIMEOUT_S = 2.0
 HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -34,9 +38,9 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_OURS = frozenset({b"host", b"content-length", b"expect", b"x-forwarded-for"})
-_PATH_SAFE = "/%:@!$&'()*+,;=~-._"
-_QUERY_SAFE = _PATH_SAFE + "?"
+_OURS = frozenset({b"host", b"content-length", b"expect", b"forwarded", b"x-forwarded-for"})
+
+Headers = list[tuple[bytes, bytes]]
 
 
 class Proxy:
@@ -45,17 +49,36 @@ class Proxy:
     def __init__(self, upstreams: Mapping[str, httpx.AsyncClient]) -> None:
         self._upstreams = upstreams
 
-    async def forward(self, service: str, request: Request) -> Response:
-        """The service's answer. Raises Unavailable, BadRequest, or 413 as OrcaError."""
-        client = self._upstreams.get(service)
-        if client is None:
-            raise _unavailable(service)
+    async def forward(self, service: str, request: Request, raw_path: bytes, send: Send) -> None:
+        """Sends the service's answer.
+
+        Raises, before anything was sent: Unavailable, BadRequest, 408 or 413 as OrcaError, ClientDisconnect. Raises
+        httpx.TransportError when the answer breaks off: the caller must not see a short answer as a whole one.
+        """
         body = await read_body(request)
+        client = self._upstreams[service]
+        answer = await self._ask(service, client, request, raw_path, body)
+        try:
+            headers = _answered(answer, client.base_url)
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+            async for chunk in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except httpx.TransportError as error:
+            log.warning("answer cut", extra={"target": service, "error_class": type(error).__name__})
+            raise
+        finally:
+            await answer.aclose()
+
+    async def _ask(
+        self, service: str, client: httpx.AsyncClient, request: Request, raw_path: bytes, body: bytes
+    ) -> httpx.Response:
+        target = client.base_url.raw_path.rstrip(b"/") + wire_target(raw_path, request.scope.get("query_string", b""))
         try:
             # Built here rather than by the client, which would add its own headers and cookies.
             outgoing = httpx.Request(
                 request.method,
-                target(client.base_url, request.scope),
+                client.base_url.copy_with(raw_path=target),
                 headers=forwarded_headers(request.scope),
                 content=body,
                 extensions={"timeout": client.timeout.as_dict()},
@@ -63,30 +86,34 @@ class Proxy:
         except (httpx.InvalidURL, ValueError):
             raise BadRequest("the request's target cannot be read") from None
         try:
-            answer = await client.send(outgoing, stream=True)
+            return await client.send(outgoing, stream=True)
         except httpx.LocalProtocolError:
             raise BadRequest("the request's headers cannot be forwarded") from None
         except httpx.TransportError as error:
             log.warning("service unreachable", extra={"target": service, "error_class": type(error).__name__})
-            raise _unavailable(service) from None
+            raise Unavailable(f"{service} is not available", retry_after_s=1.0) from None
         finally:
             # Cookies belong to callers; a jar shared by all of them would hand out sessions.
             client.cookies.clear()
-        response = StreamingResponse(_relayed(answer, service), status_code=answer.status_code)
-        response.raw_headers = _end_to_end(answer.headers.raw)
-        return response
 
-    async def document(self, service: str) -> object:
-        """The service's own OpenAPI document. Raises Unavailable."""
-        client = self._upstreams.get(service)
-        if client is None:
-            raise _unavailable(service)
+    async def document(self, service: str) -> dict[str, Any] | None:
+        """The service's own OpenAPI document; None when it cannot be had now."""
         try:
-            answer = await client.get("/openapi.json")
+            answer = await self._upstreams[service].get("/openapi.json", timeout=DOCUMENT_TIMEOUT_S)
             answer.raise_for_status()
-            return answer.json()
-        except (httpx.HTTPError, ValueError):
-            raise _unavailable(service) from None
+            document = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            log.warning("no document", extra={"target": service, "error_class": type(error).__name__})
+            return None
+        return document if isinstance(document, dict) else None
+
+    async def ready(self, service: str) -> bool:
+        """Whether the service answers and says that it is ready."""
+        try:
+            answer = await self._upstreams[service].get("/readyz", timeout=READY_TIMEOUT_S)
+        except httpx.HTTPError:
+            return False
+        return answer.is_success
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -94,37 +121,22 @@ class Proxy:
             await client.aclose()
 
 
-def _unavailable(service: str) -> Unavailable:
-    return Unavailable(f"the {service} service cannot be reached", retry_after_s=1.0)
-
-
-async def _relayed(answer: httpx.Response, service: str) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in answer.aiter_raw():
-            yield chunk
-    except httpx.TransportError as error:
-        # The status is sent: ending the connection early is all that is left, and it tells the caller.
-        log.warning("answer cut", extra={"target": service, "error_class": type(error).__name__})
-        raise
-    finally:
-        await answer.aclose()
-
-
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises 413 beyond the limit, 400 when the caller left."""
+    """The whole body. Raises 413 beyond the limit, 408 when it does not arrive, ClientDisconnect when it is cut."""
     announced = request.headers.get("content-length", "0")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > BODY_MAX_BYTES:
         raise _too_large()
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > BODY_MAX_BYTES:
-                raise _too_large()
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise BadRequest("the body ended early") from None
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > BODY_MAX_BYTES:
+                    raise _too_large()
+                chunks.append(chunk)
+    except TimeoutError:
+        raise OrcaError("the body did not arrive in time", code="request_timeout", status=408) from None
     return b"".join(chunks)
 
 
@@ -132,28 +144,24 @@ def _too_large() -> OrcaError:
     return OrcaError("the body is too large", code="too_large", status=413)
 
 
-def target(base: httpx.URL, scope: Scope) -> httpx.URL:
-    """The same path and query under the service's base. Bytes that no URL may hold are percent-encoded."""
-    raw_path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    path = quote_from_bytes(raw_path.split(b"?", 1)[0], safe=_PATH_SAFE)
-    query = quote_from_bytes(scope.get("query_string", b""), safe=_QUERY_SAFE)
-    whole = base.raw_path.decode("ascii").rstrip("/") + path + ("?" + query if query else "")
-    return base.copy_with(raw_path=whole.encode("ascii"))
-
-
-def forwarded_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """End-to-end headers, with the caller's address appended to `X-Forwarded-For`."""
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
-    kept = [(name, value) for name, value in _end_to_end(headers) if name not in _OURS]
-    hops = [value for name, value in headers if name == b"x-forwarded-for"]
+def forwarded_headers(scope: Scope) -> Headers:
+    """End-to-end headers, with the socket peer as the one address in `X-Forwarded-For`."""
+    kept = [(name, value) for name, value in _end_to_end(scope["headers"]) if name not in _OURS]
     if scope.get("client"):
-        hops.append(str(scope["client"][0]).encode("ascii", "replace"))
-    if hops:
-        kept.append((b"x-forwarded-for", b", ".join(hops)))
+        kept.append((b"x-forwarded-for", str(scope["client"][0]).encode("ascii", "replace")))
     return kept
 
 
-def _end_to_end(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _answered(answer: httpx.Response, base: httpx.URL) -> Headers:
+    """End-to-end headers; a redirect to the service's own address becomes one to the same path here."""
+    own = str(base).rstrip("/").encode("ascii")
+    return [
+        (name, value.removeprefix(own) or b"/") if name == b"location" and value.startswith(own) else (name, value)
+        for name, value in _end_to_end(answer.headers.raw)
+    ]
+
+
+def _end_to_end(headers: Headers) -> Headers:
     lowered = [(name.lower(), value) for name, value in headers]
     named = {token.strip().lower() for name, value in lowered if name == b"connection" for token in value.split(b",")}
     return [(name, value) for name, value in lowered if name not in HOP_BY_HOP and name not in named]
