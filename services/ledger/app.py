@@ -24,6 +24,7 @@ from services.ledger.http_api import routes
 from services.ledger.settings import LedgerSettings
 from services.ledger.storage.leases import LeaseStore
 from services.ledger.storage.reading import Reader
+from services.ledger.storage.redeeming import RedeemStore
 from services.ledger.storage.reversals import ReversalStore
 from services.ledger.storage.settling import SettlementStore
 from services.ledger.storage.tables import METADATA, MIGRATIONS, OUTBOX
@@ -98,5 +99,7 @@ async def build(
         spend=ConsumerLoop(log, SPEND_GROUP, (SPEND,), spend, clock, batch_max=SPEND_BATCH_MAX),
         keys=ConsumerLoop(log, CONFIG_GROUP, (CONFIG,), KeyConsumer(database, clock, notify), clock),
         sweeper=Sweeper(reversals, notify),
-        servicer=LedgerServicer(LeaseStore(database, clock, settings.lease_ttl_s), reader, clock, notify),
+        servicer=LedgerServicer(
+            LeaseStore(database, clock, settings.lease_ttl_s), RedeemStore(database, clock), reader, clock, notify
+        ),
     )

@@ -37,6 +37,12 @@ class Movement:
     entry_id: str = ""
     key_version: int = 0
     expires_at_us: int = 0
+    returned: int = 0
+    """All that the lease has given back so far."""
+    final_used: int | None = None
+    made_entry_id: str = ""
+    approval_id: str = ""
+    request_id: str = ""
 
     @property
     def record_key(self) -> str:
@@ -51,6 +57,7 @@ class Movement:
             occurred_at_unix_us=clock.now_us(),
             workspace_id=self.workspace_id,
             key_id=self.key_id,
+            request_id=self.request_id,
             schema_version=1,
             credit=CreditMovement(
                 kind=self.kind,
@@ -64,5 +71,9 @@ class Movement:
                 entry_id=self.entry_id,
                 key_version=self.key_version,
                 expires_at_unix_us=self.expires_at_us,
+                returned_nano_usd=self.returned,
+                final_used_nano_usd=self.final_used,
+                made_entry_id=self.made_entry_id,
+                approval_id=self.approval_id,
             ),
         )

@@ -13,6 +13,7 @@ from services.ledger.domain.model import Account, Kind
 from services.ledger.storage.leases import Acquire, LeaseStore
 from services.ledger.storage.limits import KeyRecord
 from services.ledger.storage.reading import Reader
+from services.ledger.storage.redeeming import RedeemStore, Redemption
 
 LEASES_MAX = 5_000
 """Leases or accounts named in one call."""
@@ -30,8 +31,11 @@ _REFUSALS = {
 class LedgerServicer:
     """orca.ledger.v1.LedgerService."""
 
-    def __init__(self, leases: LeaseStore, reader: Reader, clock: Clock, notify: Callable[[], None]) -> None:
+    def __init__(
+        self, leases: LeaseStore, redeems: RedeemStore, reader: Reader, clock: Clock, notify: Callable[[], None]
+    ) -> None:
         self._leases = leases
+        self._redeems = redeems
         self._reader = reader
         self._clock = clock
         self._notify = notify
@@ -104,6 +108,26 @@ class LedgerServicer:
         named = zip(request.account_ids, accounts, strict=True)
         return pb.BalanceResponse(accounts=[_balance(account_id, account) for account_id, account in named])
 
+    async def Redeem(self, request: pb.RedeemRequest, context: Any) -> pb.RedeemResponse:
+        """Charges a held answer to its key, once per approval."""
+        del context
+        for name in ("workspace_id", "account_id", "key_id", "request_id", "approval_id"):
+            if not getattr(request, name):
+                raise BadRequest(f"{name}: is missing", param=name)
+        done = await self._redeems.redeem(
+            Redemption(
+                request.workspace_id, request.account_id, request.key_id, request.request_id, request.approval_id
+            )
+        )
+        response = pb.RedeemResponse(settled_nano_usd=done.settled, needed_nano_usd=done.needed)
+        if not done.booked:
+            response.refusal = pb.REFUSAL_NOT_BOOKED
+        elif done.refused is not None:
+            _refuse(response, Kind.KEY, done.refused)
+        else:
+            self._notify()
+        return response
+
 
 def _few(name: str, count: int) -> None:
     if count > LEASES_MAX:
@@ -135,7 +159,7 @@ def _ask_of(name: str, ask: pb.AccountAsk) -> Ask | None:
     return Ask(ask.minimum_nano_usd, max(ask.minimum_nano_usd, ask.wanted_nano_usd))
 
 
-def _refuse(response: pb.AcquireResponse, kind: Kind, refused: Refused) -> None:
+def _refuse(response: pb.AcquireResponse | pb.RedeemResponse, kind: Kind, refused: Refused) -> None:
     response.refusal = _REFUSALS[kind, refused.reason]
     response.remaining_nano_usd = refused.remaining
     response.clampable_nano_usd = refused.clampable

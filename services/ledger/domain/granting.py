@@ -52,18 +52,25 @@ class Refused:
     clampable: int
 
 
-def decide(account: Account, ask: Ask) -> Granted | Unlimited | Refused:
-    """The answer to an ask on this account as read."""
-    limit = account.limit
-    if limit is None:
-        if account.frozen:
-            return Refused(Reason.FROZEN, 0, 0)
-        return Unlimited()
-    remaining = limit - account.committed
-    clampable = limit - account.burnt
+def refusal(account: Account, amount: int) -> Refused | None:
+    """Why an amount does not fit this account as read; None when it does."""
+    if account.limit is None:
+        return Refused(Reason.FROZEN, 0, 0) if account.frozen else None
+    remaining = account.limit - account.committed
+    clampable = account.limit - account.burnt
     if account.frozen:
         return Refused(Reason.FROZEN, remaining, clampable)
-    if remaining < ask.minimum:
-        reason = Reason.EXHAUSTED if clampable < ask.minimum else Reason.HELD
+    if remaining < amount:
+        reason = Reason.EXHAUSTED if clampable < amount else Reason.HELD
         return Refused(reason, remaining, clampable)
-    return Granted(max(ask.minimum, min(ask.wanted, remaining // SHARE)))
+    return None
+
+
+def decide(account: Account, ask: Ask) -> Granted | Unlimited | Refused:
+    """The answer to an ask on this account as read."""
+    refused = refusal(account, ask.minimum)
+    if refused is not None:
+        return refused
+    if account.remaining is None:
+        return Unlimited()
+    return Granted(max(ask.minimum, min(ask.wanted, account.remaining // SHARE)))

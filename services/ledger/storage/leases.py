@@ -225,7 +225,7 @@ class LeaseStore:
                     leases[row.id] = lease
                     account = (lease.kind, row.account_id)
                     changes[account] = changes.get(account, Amounts()) + change
-                    movements.append(close_movement(row, lease.returned - before.returned))
+                    movements.append(close_movement(row, before, lease))
             await store_leases(tx, leases)
             await move_amounts(tx, changes)
             await publish(tx, self._clock, movements)
@@ -237,14 +237,18 @@ class LeaseStore:
         return self._ttl_us
 
 
+def counted() -> sa.ColumnElement[int]:
+    """What counts against an account's limit, in SQL: `Account.committed` of the domain."""
+    blocked = sa.case((ACCOUNTS.c.kind == Kind.WORKSPACE.value, ACCOUNTS.c.blocked), else_=0)
+    return ACCOUNTS.c.settled + ACCOUNTS.c.held + ACCOUNTS.c.unconfirmed + ACCOUNTS.c.forfeited + blocked
+
+
 async def take(tx: AsyncConnection, account_id: str, amount: int) -> int | None:
     """Moves an amount into `held` if the account's limit allows it: the lease's fence, else None."""
-    counted = ACCOUNTS.c.settled + ACCOUNTS.c.held + ACCOUNTS.c.unconfirmed + ACCOUNTS.c.forfeited
-    blocked = sa.case((ACCOUNTS.c.kind == Kind.WORKSPACE.value, ACCOUNTS.c.blocked), else_=0)
     fits = sa.and_(
         ACCOUNTS.c.id == account_id,
         ACCOUNTS.c.frozen.is_(sa.false()),
-        counted + blocked + amount <= ACCOUNTS.c.limit_nano_usd,
+        counted() + amount <= ACCOUNTS.c.limit_nano_usd,
     )
     grant = ACCOUNTS.update().where(fits).values(held=ACCOUNTS.c.held + amount, fence=ACCOUNTS.c.fence + 1)
     row = (await tx.execute(grant.returning(ACCOUNTS.c.fence))).first()
@@ -266,16 +270,18 @@ def _grant_movement(row: Any) -> Movement:
     )
 
 
-def close_movement(row: Any, returned: int) -> Movement:
-    """A lease was closed, or a deferred close came through: `returned` nano-USD went back."""
+def close_movement(row: Any, before: Lease, after: Lease) -> Movement:
+    """A lease was closed, or a deferred close came through."""
     return Movement(
         "close",
         row.workspace_id,
         row.account_id,
         row.kind,
-        amount=returned,
+        amount=after.returned - before.returned,
         key_id=row.key_id,
         lease_id=row.id,
         replica_id=row.replica_id,
         fence=row.fence,
+        returned=after.returned,
+        final_used=after.final_used,
     )

@@ -14,7 +14,7 @@ from services.common.storage import Database, insert_for
 from services.ledger.domain.model import Kind
 from services.ledger.events import Movement
 from services.ledger.storage.rows import chunks, publish
-from services.ledger.storage.tables import ACCOUNTS, KEYS, LEASES
+from services.ledger.storage.tables import ACCOUNTS, KEYS, LEASES, LIVING
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ async def recall(tx: AsyncConnection, condition: sa.ColumnElement[bool]) -> None
 
     Call it before touching accounts: leases are locked first, in id order, everywhere.
     """
-    query = sa.select(LEASES.c.id).where(LEASES.c.state == "open", condition).order_by(LEASES.c.id)
+    living = (sa.text(f"({LIVING})"), LEASES.c.state == "open", LEASES.c.recalled.is_(sa.false()))
+    query = sa.select(LEASES.c.id).where(*living, condition).order_by(LEASES.c.id)
     for part in chunks((await tx.execute(query.with_for_update())).scalars()):
         await tx.execute(LEASES.update().where(LEASES.c.id.in_(part)).values(recalled=True))
 

@@ -11,7 +11,7 @@ from services.common.errors import NotFound
 from services.common.storage import Database
 from services.ledger.domain.model import Account, Kind
 from services.ledger.storage.rows import account_of
-from services.ledger.storage.tables import ACCOUNTS, ENTRIES, KEYS, LEASES
+from services.ledger.storage.tables import ACCOUNTS, ENTRIES, KEYS, LEASES, LIVING
 
 LEASES_MAX = 1_000
 """Leases shown of one account, newest first."""
@@ -44,10 +44,9 @@ class Reader:
 
     async def leases(self, workspace_id: str, account_id: str) -> list[Any]:
         """Leases that still tie something up or may spend, newest first."""
-        living = sa.or_(LEASES.c.state == "open", LEASES.c.outstanding > 0)
         query = (
             sa.select(LEASES)
-            .where(LEASES.c.account_id == account_id, LEASES.c.workspace_id == workspace_id, living)
+            .where(LEASES.c.account_id == account_id, LEASES.c.workspace_id == workspace_id, sa.text(f"({LIVING})"))
             .order_by(LEASES.c.fence.desc())
             .limit(LEASES_MAX)
         )

@@ -11,11 +11,11 @@ from services.common.clock import Clock
 from services.common.errors import Conflict, NotFound
 from services.common.ids import new_id
 from services.common.storage import Database, audit_envelope, outbox_add
-from services.ledger.domain.model import Amounts, Kind
+from services.ledger.domain.model import Amounts, Kind, Lease
 from services.ledger.domain.settlement import forfeit, reverse_forfeit
 from services.ledger.events import AUDIT, SERVICE, Movement
 from services.ledger.storage.rows import lease_of, lock_leases, move_amounts, publish, store_leases
-from services.ledger.storage.tables import ACQUIRES, ENTRIES, LEASES, OUTBOX
+from services.ledger.storage.tables import ACQUIRES, ENTRIES, LEASES, OUTBOX, TIED_UP
 
 SWEEP_MAX = 500
 """Leases forfeited in one transaction."""
@@ -35,9 +35,7 @@ class ReversalStore:
         At most SWEEP_MAX; the caller repeats while that many come back.
         """
         before_us = self._clock.now_us() - self._grace_us
-        expired = sa.and_(
-            LEASES.c.state.in_(["open", "closed"]), LEASES.c.outstanding > 0, LEASES.c.expires_at_us < before_us
-        )
+        expired = sa.and_(sa.text(f"({TIED_UP})"), LEASES.c.expires_at_us < before_us)
         async with self._database.read() as conn:
             ids = list((await conn.execute(sa.select(LEASES.c.id).where(expired).limit(SWEEP_MAX))).scalars())
         if not ids:
@@ -56,14 +54,15 @@ class ReversalStore:
         entries: list[dict[str, Any]] = []
         movements: list[Movement] = []
         for row in rows:
-            leases[row.id], change = forfeit(lease_of(row))
+            lease, change = forfeit(lease_of(row))
             if change == Amounts():
                 continue
+            leases[row.id] = lease
             account = (Kind(row.kind), row.account_id)
             changes[account] = changes.get(account, Amounts()) + change
             entry = self._entry("forfeit", row, change.forfeited)
             entries.append(entry)
-            movements.append(_movement("forfeit", row, change.forfeited, entry["id"]))
+            movements.append(_movement("forfeit", row, lease, change.forfeited, entry["id"]))
         await store_leases(tx, leases)
         await move_amounts(tx, changes)
         if entries:
@@ -109,18 +108,24 @@ class ReversalStore:
             (Kind.WORKSPACE, entry.workspace_id, int(entry.workspace_unconfirmed)),
         )
         await move_amounts(tx, {(kind, account_id): Amounts(unconfirmed=-amount) for kind, account_id, amount in parts})
-        await self._record(tx, entry, int(entry.unconfirmed))
-        await publish(
-            tx,
-            self._clock,
-            [
-                Movement(
-                    "reversal", entry.workspace_id, account_id, kind.value, amount, entry.key_id, entry_id=entry.id
-                )
-                for kind, account_id, amount in parts
-            ],
+        made_id = await self._record(
+            tx, entry, parts[0][2], {"unconfirmed": -parts[0][2], "workspace_unconfirmed": -parts[1][2]}
         )
-        return int(entry.unconfirmed)
+        movements = [
+            Movement(
+                "reversal",
+                entry.workspace_id,
+                account_id,
+                kind.value,
+                amount,
+                entry.key_id,
+                entry_id=entry.id,
+                made_entry_id=made_id,
+            )
+            for kind, account_id, amount in parts
+        ]
+        await publish(tx, self._clock, movements)
+        return parts[0][2]
 
     async def _reverse_forfeit(self, tx: AsyncConnection, entry: Any) -> int:
         row = (await lock_leases(tx, [entry.lease_id])).get(entry.lease_id)
@@ -131,13 +136,14 @@ class ReversalStore:
             raise Conflict("nothing is left of the forfeit: its spend arrived or its replica closed it")
         await store_leases(tx, {row.id: lease})
         await move_amounts(tx, {(lease.kind, row.account_id): change})
-        await self._record(tx, entry, -change.forfeited)
-        await publish(tx, self._clock, [_movement("reversal", row, -change.forfeited, entry.id)])
+        made_id = await self._record(tx, entry, -change.forfeited, {})
+        await publish(tx, self._clock, [_movement("reversal", row, lease, -change.forfeited, entry.id, made_id)])
         return -change.forfeited
 
-    async def _record(self, tx: AsyncConnection, entry: Any, amount: int) -> None:
+    async def _record(self, tx: AsyncConnection, entry: Any, amount: int, parts: dict[str, int]) -> str:
+        made_id = new_id("ent")
         values = {
-            "id": new_id("ent"),
+            "id": made_id,
             "kind": "reversal",
             "workspace_id": entry.workspace_id,
             "account_id": entry.account_id,
@@ -146,8 +152,10 @@ class ReversalStore:
             "lease_id": entry.lease_id,
             "refers_to": entry.id,
             "amount": amount,
+            **parts,
         }
         await tx.execute(ENTRIES.insert().values(values))
+        return made_id
 
     def _entry(self, kind: str, row: Any, amount: int) -> dict[str, Any]:
         return {
@@ -162,7 +170,7 @@ class ReversalStore:
         }
 
 
-def _movement(kind: str, row: Any, amount: int, entry_id: str) -> Movement:
+def _movement(kind: str, row: Any, after: Lease, amount: int, entry_id: str, made_entry_id: str = "") -> Movement:
     return Movement(
         kind,
         row.workspace_id,
@@ -174,4 +182,6 @@ def _movement(kind: str, row: Any, amount: int, entry_id: str) -> Movement:
         replica_id=row.replica_id,
         fence=row.fence,
         entry_id=entry_id,
+        returned=after.returned,
+        made_entry_id=made_entry_id,
     )

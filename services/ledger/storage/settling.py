@@ -24,7 +24,7 @@ from services.ledger.storage.rows import chunks, lease_of, lock_leases, move_amo
 from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
 
 ENTRY_ROWS_MAX = 500
-"""Rows of one INSERT: 500 rows of 15 columns stay below PostgreSQL's 32,767 parameters."""
+"""Rows of one INSERT: 500 rows of 20 columns stay below PostgreSQL's 32,767 parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class SettlementStore:
             await tx.execute(_CORRECT, corrections)
         await store_leases(tx, tally.changed())
         await move_amounts(tx, tally.changes)
-        await publish(tx, self._clock, tally.closes())
+        await publish(tx, self._clock, [*tally.overruns, *tally.closes()])
         done.booked += len(unique)
         done.overrun += sum(change.overrun for (kind, _), change in tally.changes.items() if kind is Kind.KEY)
         done.gaps += [lease_id for lease_id, lease in tally.changed().items() if lease.gap]
@@ -134,27 +134,31 @@ class _Tally:
         self._leases = {lease_id: lease_of(row) for lease_id, row in rows.items()}
         self._before = dict(self._leases)
         self.changes: dict[tuple[Kind, str], Amounts] = {}
+        self.overruns: list[Movement] = []
 
     def book(self, event: SpendEvent) -> dict[str, Any] | None:
         """Books one event on both accounts; the entry's correction when an account took less than the event says."""
-        spent = event.spent
-        key = self._on(Kind.KEY, event.account_id, spent, event.key_lease)
-        workspace = self._on(Kind.WORKSPACE, event.workspace_id, spent, event.workspace_lease)
-        booked = (key.settled, key.unconfirmed, workspace.unconfirmed, key.overrun)
-        if booked == (spent.settled, spent.unconfirmed, spent.unconfirmed, spent.overrun):
+        key = self._on(Kind.KEY, event, event.account_id, event.key_lease)
+        workspace = self._on(Kind.WORKSPACE, event, event.workspace_id, event.workspace_lease)
+        as_said = spend_unleased(event.spent)
+        if key == as_said and workspace == as_said:
             return None
-        names = ("new_settled", "new_unconfirmed", "new_workspace_unconfirmed", "new_overrun")
-        return {"row_id": event.event_id, **dict(zip(names, booked, strict=True))}
+        return {"row_id": event.event_id, **{f"new_{name}": value for name, value in _parts(key, workspace).items()}}
 
-    def _on(self, kind: Kind, account_id: str, spent: Spent, position: Position | None) -> Amounts:
+    def _on(self, kind: Kind, event: SpendEvent, account_id: str, position: Position | None) -> Amounts:
+        """Books on one account; the entry's part there."""
         row = self._rows.get(position.lease_id) if position is not None else None
+        said = spend_unleased(event.spent)
         if position is None or row is None or row.account_id != account_id:
-            change = spend_unleased(spent)
+            change = part = said
         else:
-            lease, change = spend(self._leases[position.lease_id], spent, position.running_total)
+            lease, change = spend(self._leases[position.lease_id], event.spent, position.running_total)
             self._leases[position.lease_id] = lease
+            part = Amounts(change.settled, 0, change.unconfirmed, 0, change.blocked, change.overrun)
+            if part.overrun != said.overrun:
+                self.overruns.append(_overrun(kind, event, account_id, row, part.overrun - said.overrun))
         self.changes[kind, account_id] = self.changes.get((kind, account_id), Amounts()) + change
-        return change
+        return part
 
     def changed(self) -> dict[str, Lease]:
         """Leases that moved."""
@@ -163,19 +167,39 @@ class _Tally:
     def closes(self) -> list[Movement]:
         """Closes that waited for a missing spend and came through with this batch."""
         return [
-            close_movement(self._rows[lease_id], lease.returned - self._before[lease_id].returned)
+            close_movement(self._rows[lease_id], self._before[lease_id], lease)
             for lease_id, lease in self.changed().items()
             if lease.returned != self._before[lease_id].returned
         ]
 
 
+_PARTS = ("settled", "unconfirmed", "blocked", "overrun")
+_PART_COLUMNS = (*_PARTS, *(f"workspace_{name}" for name in _PARTS))
 _CORRECT = (
     ENTRIES.update()
     .where(ENTRIES.c.id == sa.bindparam("row_id"))
-    .values(
-        {name: sa.bindparam(f"new_{name}") for name in ("settled", "unconfirmed", "workspace_unconfirmed", "overrun")}
-    )
+    .values({name: sa.bindparam(f"new_{name}") for name in _PART_COLUMNS})
 )
+
+
+def _parts(key: Amounts, workspace: Amounts) -> dict[str, int]:
+    """An entry's columns for its parts on both accounts."""
+    values = [getattr(amounts, name) for amounts in (key, workspace) for name in _PARTS]
+    return dict(zip(_PART_COLUMNS, values, strict=True))
+
+
+def _overrun(kind: Kind, event: SpendEvent, account_id: str, row: Any, excess: int) -> Movement:
+    """Spend beyond what its lease still tied up: in the topic, since it depends on what came before it."""
+    return Movement(
+        "overrun",
+        event.workspace_id,
+        account_id,
+        kind.value,
+        amount=excess,
+        key_id=event.key_id,
+        lease_id=row.id,
+        entry_id=event.event_id,
+    )
 
 
 async def _positions(tx: AsyncConnection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
@@ -223,7 +247,7 @@ async def _insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> 
 
 
 def _entry(event: SpendEvent) -> dict[str, Any]:
-    spent = event.spent
+    said = spend_unleased(event.spent)
     return {
         "id": event.event_id,
         "kind": "spend",
@@ -235,12 +259,8 @@ def _entry(event: SpendEvent) -> dict[str, Any]:
         "model": event.model,
         "lease_id": event.key_lease.lease_id if event.key_lease else "",
         "workspace_lease_id": event.workspace_lease.lease_id if event.workspace_lease else "",
-        "settled": spent.settled,
-        "unconfirmed": spent.unconfirmed,
-        "workspace_unconfirmed": spent.unconfirmed,
-        "blocked": spent.blocked,
-        "overrun": spent.overrun,
         "estimated": event.estimated,
+        **_parts(said, said),
     }
 
 

@@ -12,6 +12,16 @@ from services.common.storage import Migration, outbox_table
 
 METADATA = sa.MetaData()
 
+LIVING = "state = 'open' OR outstanding > 0"
+TIED_UP = "outstanding > 0 AND state <> 'forfeited'"
+BLOCKED = "blocked > 0"
+"""Predicates of partial indexes; queries repeat them word for word, or SQLite would not use the index."""
+
+
+def _partial(name: str, predicate: str, *columns: str) -> sa.Index:
+    where = sa.text(predicate)
+    return sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 def _amount(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
@@ -57,9 +67,9 @@ LEASES = sa.Table(
     sa.Column("expires_at_us", sa.BigInteger, nullable=False),
     sa.Column("recalled", sa.Boolean, nullable=False, server_default=sa.false()),
     # The sweeper's and an account's views touch the few living leases among all that ever were.
-    sa.Index("leases_account", "account_id", "state"),
-    sa.Index("leases_expiry", "state", "expires_at_us"),
-    sa.Index("leases_key", "key_id", "state"),
+    _partial("leases_account", LIVING, "account_id"),
+    _partial("leases_key", LIVING, "key_id"),
+    _partial("leases_expiry", TIED_UP, "expires_at_us"),
 )
 
 ACQUIRES = sa.Table(
@@ -86,18 +96,24 @@ ENTRIES = sa.Table(
     sa.Column("lease_id", sa.Text, nullable=False, server_default=""),
     sa.Column("workspace_lease_id", sa.Text, nullable=False, server_default=""),
     sa.Column("refers_to", sa.Text, nullable=False, server_default=""),
-    # For `forfeit`, `reversal` and `credit`; signed as the kind says.
+    # What `forfeit`, `reversal`, `redeem` moved; positive.
     _amount("amount"),
+    # The change of the key's account; an account is the sum of its entries and of what its leases tie up.
     _amount("settled"),
     _amount("unconfirmed"),
-    # The same spend's part on the workspace's account, which differs after an overrun.
-    _amount("workspace_unconfirmed"),
     _amount("blocked"),
     _amount("overrun"),
+    # The same on the workspace's account, which differs after an overrun.
+    _amount("workspace_settled"),
+    _amount("workspace_unconfirmed"),
+    _amount("workspace_blocked"),
+    _amount("workspace_overrun"),
     sa.Column("estimated", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("reversed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("entries_account", "account_id", "occurred_at_us", "id"),
     sa.Index("entries_workspace", "workspace_id", "occurred_at_us", "id"),
+    # Finds the held answer that an approval redeems.
+    _partial("entries_blocked", BLOCKED, "request_id"),
 )
 
 CONSUMER_POSITIONS = sa.Table(

@@ -18,6 +18,7 @@ from services.ledger.domain.model import Amounts
 from services.ledger.grpc_server import LedgerServicer
 from services.ledger.storage.leases import LeaseStore
 from services.ledger.storage.reading import Reader
+from services.ledger.storage.redeeming import RedeemStore
 from services.ledger.storage.reversals import ReversalStore
 from services.ledger.storage.settling import SettlementStore
 from services.ledger.storage.tables import ACCOUNTS, METADATA, MIGRATIONS, OUTBOX
@@ -84,7 +85,7 @@ async def open_ledger(url: str, clock: ManualClock) -> Ledger:
     return Ledger(
         database,
         clock,
-        LedgerServicer(LeaseStore(database, clock, TTL_S), reader, clock, notify),
+        LedgerServicer(LeaseStore(database, clock, TTL_S), RedeemStore(database, clock), reader, clock, notify),
         SpendConsumer(SettlementStore(database, clock), notify),
         KeyConsumer(database, clock, notify),
         reversals,
