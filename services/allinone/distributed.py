@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from services.allinone.hosting import HttpServer, listen
+from services.allinone.hosting import HttpServer, listen, with_health
 from services.allinone.profile import Settings
 from services.analytics.app import build as build_analytics
 from services.auth.app import build as build_auth
@@ -54,7 +54,7 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
         app.register(grpc_server)
         await grpc_server.start()
     servers = [
-        HttpServer(app.asgi, sock, grace_s=profile.shutdown_grace_s),
+        HttpServer(with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s),
         HttpServer(metrics_app, metrics_sock, grace_s=1),
     ]
     await app.start()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
@@ -14,6 +15,23 @@ from services.common.settings import host_port
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
+
+
+def with_health(asgi: Any, ready: Callable[[], Mapping[str, bool]]) -> Any:
+    """The same app with `/livez` and `/readyz` in front; readiness names each part that is not."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] not in ("/livez", "/readyz"):
+            await asgi(scope, receive, send)
+            return
+        checks = dict(ready()) if scope["path"] == "/readyz" else {}
+        healthy = all(checks.values())
+        body = json.dumps({"status": "ok" if healthy else "unavailable", "checks": checks}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200 if healthy else 503, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
 
 
 class BindError(Exception):

