@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-NAMES = ("key_pepper", "channel_secret", "fingerprint_secret")
+NAMES = ("key_pepper", "channel_secret", "fingerprint_secret", "firewall_secret")
 
 
 def load_or_create(home: Path) -> Mapping[str, str]:

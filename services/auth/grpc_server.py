@@ -28,9 +28,12 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self._channels = channels
 
     async def ResolveKey(self, request: Any, context: Any) -> auth_pb2.ResolveKeyResponse:
-        """One key by hash."""
+        """One key by hash, or by id within a workspace."""
         revision = await self._store.revision()
-        row = await self._store.key_by_hash(request.secret_hash)
+        if request.secret_hash:
+            row = await self._store.key_by_hash(request.secret_hash)
+        else:
+            row = await self._store.key(request.workspace_id, request.key_id)
         workspace = await self._store.workspace(row.workspace_id) if row is not None else None
         if row is None or workspace is None:
             raise NotFound("no such key", code="invalid_api_key")

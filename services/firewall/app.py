@@ -11,17 +11,30 @@ from fastapi import FastAPI
 
 from orca.auth.v1 import auth_pb2, auth_pb2_grpc
 from orca.firewall.v1 import firewall_pb2_grpc
+from orca.ledger.v1 import ledger_pb2_grpc
 from services.common.clock import Clock, SystemClock
 from services.common.eventlog.ports import EventLog
 from services.common.http import GrpcAuthenticator
+from services.common.networks import parse_networks
 from services.common.rpc import RpcServer, call
 from services.common.storage import Database, OutboxPublisher
+from services.firewall.approvals import Approvals
+from services.firewall.approvals_api import add_approvals
+from services.firewall.charges import LedgerCharges
+from services.firewall.evaluation import Evaluator
+from services.firewall.gateway import Gateway
 from services.firewall.grpc_server import FirewallServicer
+from services.firewall.hook_api import add_hooks
+from services.firewall.hooks import Hooks
+from services.firewall.housekeeping import Housekeeping
 from services.firewall.http_api import build_api
 from services.firewall.policies import Policies
+from services.firewall.redeeming import Redeemer
 from services.firewall.settings import FirewallSettings
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage.tables import MIGRATIONS, metadata, outbox
+from services.firewall.vault import Vault
+from services.firewall.webhooks import Sender
 
 KEYS_TIMEOUT_S = 5.0
 
@@ -51,18 +64,24 @@ class App:
     snapshot: Snapshot
     publisher: OutboxPublisher
     servicer: FirewallServicer
+    sender: Sender
+    housekeeping: Housekeeping
 
     def register(self, server: RpcServer) -> None:
         """Adds the gRPC service."""
         firewall_pb2_grpc.add_FirewallServiceServicer_to_server(self.servicer, server)
 
     async def start(self) -> None:
-        """Loads the snapshot and starts polling and publishing."""
+        """Loads the snapshot and starts polling, publishing, sending and housekeeping."""
         await self.snapshot.start()
         await self.publisher.start()
+        await self.sender.start()
+        await self.housekeeping.start()
 
     async def stop(self) -> None:
         """Publishes what is left and closes the database."""
+        await self.housekeeping.stop()
+        await self.sender.stop()
         await self.snapshot.stop()
         await self.publisher.stop()
         await self.database.close()
@@ -80,19 +99,32 @@ async def build(
     database_url: str,
     clock: Clock | None = None,
 ) -> App:
-    """Opens and migrates the database, wires everything. Raises Unavailable."""
+    """Opens and migrates the database, wires everything. Raises Unavailable, or ValueError on a missing secret."""
     clock = clock or SystemClock()
+    vault = Vault(settings.firewall_secret.get_secret_value())
+    auth = auth_pb2_grpc.AuthServiceStub(channels("auth"))
+    gateway = Gateway(auth, settings.key_pepper.get_secret_value(), clock)
     database = await Database.open(database_url, service="firewall")
     await database.migrate(metadata, MIGRATIONS)
     snapshot = Snapshot(database, clock, max_age_s=settings.policy_snapshot_max_age_s)
     publisher = OutboxPublisher(database, outbox, log.producer("firewall"), clock)
-    auth = auth_pb2_grpc.AuthServiceStub(channels("auth"))
     policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), clock)
+    sender = Sender(database, vault, clock, parse_networks(settings.upstream_allow_cidrs))
+    approvals = Approvals(database, vault, publisher, clock)
+    evaluator = Evaluator(snapshot, approvals)
+    charges = LedgerCharges(ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
+    redeemer = Redeemer(approvals, evaluator, charges)
+    hooks = Hooks(evaluator, approvals, database, publisher, clock)
+    api = build_api(policies, snapshot, vault, sender, GrpcAuthenticator(auth))
+    add_approvals(api, approvals, policies, vault, clock)
+    add_hooks(api, gateway, hooks, approvals, clock)
     return App(
         name="firewall",
-        asgi=build_api(policies, snapshot, GrpcAuthenticator(auth)),
+        asgi=api,
         database=database,
         snapshot=snapshot,
         publisher=publisher,
-        servicer=FirewallServicer(snapshot, policies),
+        servicer=FirewallServicer(evaluator, policies, approvals, redeemer, clock),
+        sender=sender,
+        housekeeping=Housekeeping([approvals.sweep]),
     )

@@ -1,22 +1,36 @@
-"""The one place that names firewall's topics: configuration changes and audit rows, both through the outbox.
+"""The one place that names firewall's topics; everything goes through the outbox.
 
-Evaluations are recorded by the relay, which has the request they belong to.
+Evaluations of relay requests are recorded by the relay, which has the request they belong to; those of the
+gateway routes are recorded here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from orca.events.v1.events_pb2 import ConfigChange, Envelope
 from services.common.clock import Clock
-from services.common.eventlog.topics import AUDIT, CONFIG
+from services.common.eventlog.topics import AUDIT, CONFIG, DECISIONS, FIREWALL
 from services.common.storage import audit_envelope
 from services.firewall.domain.model import Policy, Settings
+from services.firewall.storage.approvals import Approval
 
 SERVICE = "firewall"
 
-__all__ = ["AUDIT", "CONFIG", "SERVICE", "policy_audit", "policy_config", "settings_audit", "settings_config"]
+__all__ = [
+    "AUDIT",
+    "CONFIG",
+    "DECISIONS",
+    "FIREWALL",
+    "SERVICE",
+    "approval_audit",
+    "audit_row",
+    "policy_audit",
+    "policy_config",
+    "settings_audit",
+    "settings_config",
+]
 
 
 def policy_config(policy: Policy, operation: str, clock: Clock) -> Envelope:
@@ -32,8 +46,42 @@ def policy_config(policy: Policy, operation: str, clock: Clock) -> Envelope:
 
 
 def settings_config(workspace_id: str, settings: Settings, version: int, clock: Clock) -> Envelope:
-    """The change of a workspace's settings."""
+    """The change of a workspace's settings; where webhooks go is nobody else's business."""
     return _config(workspace_id, "firewall_settings", workspace_id, "update", version, _plain(settings), clock)
+
+
+def approval_audit(approval: Approval, actor_id: str, clock: Clock) -> Envelope:
+    """The audit row of a resolution."""
+    metadata = {
+        "tool_name": approval.calls[0].tool_name,
+        "args_hash": approval.calls[0].args_hash,
+        "key_id": approval.key_id,
+        "rule_id": approval.rule_id,
+    }
+    verb = "firewall_approval_approve" if approval.state == "approved" else "firewall_approval_reject"
+    return audit_row(approval.workspace_id, actor_id, verb, "firewall_approval", approval.id, metadata, clock)
+
+
+def audit_row(
+    workspace_id: str,
+    actor_id: str,
+    verb: str,
+    target_type: str,
+    target_id: str,
+    metadata: Mapping[str, object],
+    clock: Clock,
+) -> Envelope:
+    """Any audit row of this service. Metadata must be safe to show."""
+    return audit_envelope(
+        workspace_id=workspace_id,
+        actor_id=actor_id,
+        verb=verb,
+        target_type=target_type,
+        target_id=target_id,
+        metadata=metadata,
+        service=SERVICE,
+        clock=clock,
+    )
 
 
 def policy_audit(policy: Policy, verb: str, actor_id: str, clock: Clock) -> Envelope:
@@ -47,29 +95,21 @@ def policy_audit(policy: Policy, verb: str, actor_id: str, clock: Clock) -> Enve
         "shadow_mode": policy.shadow_mode,
         "rules": len(policy.rules),
     }
-    return audit_envelope(
-        workspace_id=policy.workspace_id,
-        actor_id=actor_id,
-        verb=verb,
-        target_type="firewall_policy",
-        target_id=policy.id,
-        metadata=metadata,
-        service=SERVICE,
-        clock=clock,
-    )
+    return audit_row(policy.workspace_id, actor_id, verb, "firewall_policy", policy.id, metadata, clock)
 
 
-def settings_audit(workspace_id: str, settings: Settings, actor_id: str, clock: Clock) -> Envelope:
+def settings_audit(
+    workspace_id: str, settings: Settings, changed: Iterable[str], actor_id: str, clock: Clock
+) -> Envelope:
     """The audit row of a settings change."""
-    return audit_envelope(
-        workspace_id=workspace_id,
-        actor_id=actor_id,
-        verb="firewall_settings_update",
-        target_type="firewall_settings",
-        target_id=workspace_id,
-        metadata=_plain(settings),
-        service=SERVICE,
-        clock=clock,
+    return audit_row(
+        workspace_id,
+        actor_id,
+        "firewall_settings_update",
+        "firewall_settings",
+        workspace_id,
+        {**_plain(settings), "changed": sorted(changed)},
+        clock,
     )
 
 

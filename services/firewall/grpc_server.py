@@ -1,26 +1,22 @@
-"""gRPC: wire ↔ domain. Verdicts are data; an error means unreachable or late, never denied.
-
-Long arguments are judged in a thread, so that one request's megabyte does not stop the others.
-"""
+"""gRPC: wire ↔ domain. Verdicts are data; an error means unreachable or late, never denied."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from orca.common.v1 import common_pb2
 from orca.firewall.v1 import firewall_pb2 as pb
 from orca.firewall.v1 import firewall_pb2_grpc
-from services.common.errors import Invalid, NotFound
+from services.common.clock import Clock
+from services.common.errors import Invalid, OrcaError, Unavailable
 from services.common.ids import new_id
-from services.firewall.domain.engine import Call, Judgement, observe, strictest
+from services.firewall.approvals import Approvals, Asker, Held
+from services.firewall.domain.engine import Call, Judgement
 from services.firewall.domain.model import Surface, Verdict
 from services.firewall.domain.resolution import Resolution
+from services.firewall.evaluation import Evaluator, refusal
 from services.firewall.policies import Policies
-from services.firewall.snapshot import Snapshot
-
-INLINE_MAX = 64 * 1024
-"""Characters of arguments judged on the event loop; more go to a thread."""
+from services.firewall.redeeming import Redeemer
 
 _SURFACES = {
     pb.SURFACE_INBOUND: Surface.INBOUND,
@@ -35,35 +31,46 @@ _VERDICTS = {
     Verdict.PENDING_APPROVAL: pb.VERDICT_PENDING_APPROVAL,
     Verdict.OBSERVE: pb.VERDICT_OBSERVE,
 }
+TOO_LARGE = "the answer is too large to be held for approval"
 
 
 class FirewallServicer(firewall_pb2_grpc.FirewallServiceServicer):
     """The action plane."""
 
-    def __init__(self, snapshot: Snapshot, policies: Policies) -> None:
-        self._snapshot = snapshot
+    def __init__(
+        self, evaluator: Evaluator, policies: Policies, approvals: Approvals, redeemer: Redeemer, clock: Clock
+    ) -> None:
+        self._evaluator = evaluator
         self._policies = policies
+        self._approvals = approvals
+        self._redeemer = redeemer
+        self._clock = clock
 
     async def Evaluate(self, request: pb.EvaluateRequest, context: Any) -> pb.EvaluateResponse:
         """Judges the tools or calls of one surface."""
         surface = _SURFACES.get(request.surface)
         if surface is None:
             raise Invalid("surface: must be inbound, response or mcp", param="surface")
-        resolution = self._snapshot.resolve(request.context.workspace_id, request.firewall_policy_id)
+        calls = [Call(call.tool_name, call.arguments_json) for call in request.calls]
+        evaluated = await self._evaluator.evaluate(
+            asker_of(request.context), request.firewall_policy_id, surface, calls
+        )
+        resolution, decisive = evaluated.resolution, evaluated.decisive
         response = pb.EvaluateResponse(policy=_ref(resolution), verdict=pb.VERDICT_ALLOW)
         if resolution.policy is not None:
             response.may_refuse_output = resolution.policy.may_refuse_output
-        if not request.calls:
-            return response
-        calls = [Call(call.tool_name, call.arguments_json) for call in request.calls]
-        judgements = await run_judge(resolution, surface, calls)
-        decisive = strictest(judgements)
         if decisive is None:
             return response
         response.verdict = _VERDICTS[decisive.verdict]
-        if decisive.verdict.enforcing:
+        response.approval_id = evaluated.approval_id
+        response.refusal_code = evaluated.refusal_code
+        if decisive.verdict is Verdict.PENDING_APPROVAL:
+            response.message = f"{refusal(resolution, decisive)}; approval {evaluated.approval_id}"
+        elif decisive.verdict.enforcing:
             response.message = refusal(resolution, decisive)
-        response.calls.extend([_verdict(judgement, request.surface) for judgement in judgements])
+        response.calls.extend(
+            [_verdict(judgement, request.surface, evaluated.approval_id) for judgement in evaluated.judgements]
+        )
         return response
 
     async def Settle(self, request: pb.SettleRequest, context: Any) -> pb.SettleResponse:
@@ -71,12 +78,39 @@ class FirewallServicer(firewall_pb2_grpc.FirewallServiceServicer):
         return pb.SettleResponse()
 
     async def GetApproval(self, request: pb.GetApprovalRequest, context: Any) -> pb.GetApprovalResponse:
-        """No verdict creates approvals yet, so every id is unknown."""
-        raise NotFound("no such approval")
+        """State of an approval that the key caused."""
+        found = await self._approvals.get(request.workspace_id, request.approval_id, request.key_id)
+        return pb.GetApprovalResponse(
+            state=found.state_at(self._clock.now_us()),
+            tool_name=found.calls[0].tool_name,
+            expires_at_unix_s=found.expires_at_us // 1_000_000,
+            reason=found.reason,
+        )
+
+    async def Hold(self, request: pb.HoldRequest, context: Any) -> pb.HoldResponse:
+        """Keeps an answer until its approval ends."""
+        held = Held(request.answer, tuple(Call(call.tool_name, call.arguments_json) for call in request.calls))
+        kept = await self._approvals.hold(
+            asker_of(request.context), request.approval_id, request.body_hash, held, request.account_id
+        )
+        return pb.HoldResponse(held=kept, message="" if kept else TOO_LARGE)
 
     async def Redeem(self, request: pb.RedeemRequest, context: Any) -> pb.RedeemResponse:
-        """No verdict creates approvals yet, so every id is unknown."""
-        return pb.RedeemResponse(redeemed=False, code="firewall_approval_unknown")
+        """The held answer, once; a refusal is data with its code."""
+        try:
+            answer = await self._redeemer.redeem(
+                request.workspace_id,
+                request.key_id,
+                request.approval_id,
+                request.body_hash,
+                request.firewall_policy_id,
+                peek=request.peek,
+            )
+        except Unavailable:
+            raise
+        except OrcaError as error:
+            return pb.RedeemResponse(redeemed=False, code=error.code, message=error.message)
+        return pb.RedeemResponse(redeemed=not request.peek, held_answer=answer)
 
     async def PolicyExists(self, request: pb.PolicyExistsRequest, context: Any) -> pb.PolicyExistsResponse:
         """Reads the database, so that a policy created on another replica is known at once."""
@@ -84,24 +118,9 @@ class FirewallServicer(firewall_pb2_grpc.FirewallServiceServicer):
         return pb.PolicyExistsResponse(policy=common_pb2.PolicyExistsResponse(exists=exists))
 
 
-async def run_judge(resolution: Resolution, surface: Surface, calls: list[Call]) -> list[Judgement]:
-    """Judgements that are to be recorded, computed where their size belongs."""
-    if resolution.policy is None and not resolution.observe:
-        return []
-
-    def judge() -> list[Judgement]:
-        if resolution.policy is None:
-            return observe(surface, calls)
-        return resolution.policy.judge(surface, calls)
-
-    size = sum(len(call.arguments_json) for call in calls)
-    return judge() if size <= INLINE_MAX else await asyncio.to_thread(judge)
-
-
-def refusal(resolution: Resolution, decisive: Judgement) -> str:
-    """The tenant's message: names the policy and why, never an argument."""
-    name = resolution.policy.policy.name if resolution.policy is not None else ""
-    return f'request blocked by firewall policy "{name}": {decisive.reason}'
+def asker_of(context: common_pb2.RequestContext) -> Asker:
+    """Whose calls these are; without a run id the request is the run."""
+    return Asker(context.workspace_id, context.key_id, context.run_id or context.request_id, context.request_id)
 
 
 def _ref(resolution: Resolution) -> common_pb2.PolicyRef:
@@ -111,7 +130,8 @@ def _ref(resolution: Resolution) -> common_pb2.PolicyRef:
     return common_pb2.PolicyRef(id=policy.id, name=policy.name, version=policy.version, dangling=resolution.dangling)
 
 
-def _verdict(judgement: Judgement, surface: pb.Surface.ValueType) -> pb.CallVerdict:
+def _verdict(judgement: Judgement, surface: pb.Surface.ValueType, approval_id: str) -> pb.CallVerdict:
+    pending = judgement.verdict is Verdict.PENDING_APPROVAL
     return pb.CallVerdict(
         index=judgement.index,
         verdict=_VERDICTS[judgement.verdict],
@@ -123,5 +143,6 @@ def _verdict(judgement: Judgement, surface: pb.Surface.ValueType) -> pb.CallVerd
         args_hash=judgement.args_hash,
         args_summary=judgement.args_summary,
         surface=surface,
+        approval_id=approval_id if pending else "",
         id=new_id("fe"),
     )

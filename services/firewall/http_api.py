@@ -5,7 +5,6 @@ Every row is looked up by workspace. Feeds (`…/events`, `…/runs`, `…/tools
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -30,10 +29,13 @@ from services.firewall.domain.engine import Call, CompiledPolicy
 from services.firewall.domain.model import CALL_SURFACES, Policy, Surface
 from services.firewall.domain.presets import presets
 from services.firewall.domain.resolution import Resolution
-from services.firewall.grpc_server import refusal, run_judge
+from services.firewall.evaluation import refusal, run_judge
+from services.firewall.hook_api import raw_arguments
 from services.firewall.policies import Policies, policy_warnings, rules_of, shown, verdict_of
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
+from services.firewall.vault import WEBHOOK, Vault
+from services.firewall.webhooks import Sender, checked_secret, checked_url
 
 BASE = "/api/workspace/firewall"
 NAME_MAX = 64
@@ -72,15 +74,16 @@ class SettingsBody(Body):
 
     observe_mode: StrictBool | None = None
     approval_ttl_s: StrictInt | None = None
-    webhook_url: Any = None
-    webhook_secret: Any = None
+    webhook_url: StrictStr | None = None
+    webhook_secret: StrictStr | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The fields that were sent. Raises Invalid."""
-        for name in ("webhook_url", "webhook_secret"):
-            if getattr(self, name) is not None:
-                raise Invalid(f"{name}: is not available yet", param=name)
+        """The fields that were sent; null ends webhooks. Raises Invalid."""
         fields = sent(self, but=("webhook_url", "webhook_secret"))
+        if "webhook_url" in self.model_fields_set:
+            fields["webhook_url"] = checked_url(self.webhook_url) if self.webhook_url not in (None, "") else ""
+        if "webhook_secret" in self.model_fields_set:
+            fields["webhook_secret"] = checked_secret(self.webhook_secret) if self.webhook_secret is not None else None
         ttl_s = fields.get("approval_ttl_s", TTL_MIN_S)
         if not TTL_MIN_S <= ttl_s <= TTL_MAX_S:
             message = f"approval_ttl_s: must be from {TTL_MIN_S} to {TTL_MAX_S} seconds"
@@ -122,17 +125,19 @@ def _name(name: str) -> str:
     return name
 
 
-def build_api(policies: Policies, snapshot: Snapshot, authenticator: Authenticator | None) -> FastAPI:
-    """The routes, under their full paths."""
+def build_api(
+    policies: Policies, snapshot: Snapshot, vault: Vault, sender: Sender, authenticator: Authenticator | None
+) -> FastAPI:
+    """The routes of policies, settings and the sandbox, under their full paths."""
     api = create_api("Orca firewall", authenticator)
-    _add_settings(api, policies)
+    _add_settings(api, policies, vault, sender)
     _add_policies(api, policies)
     _add_versions(api, policies)
     _add_trials(api, policies, snapshot)
     return api
 
 
-def _add_settings(api: FastAPI, policies: Policies) -> None:
+def _add_settings(api: FastAPI, policies: Policies, vault: Vault, sender: Sender) -> None:
     @api.get(f"{BASE}/settings")
     async def read_settings(principal: Member) -> dict[str, Any]:
         """The workspace's firewall settings."""
@@ -141,7 +146,12 @@ def _add_settings(api: FastAPI, policies: Policies) -> None:
     @api.put(f"{BASE}/settings")
     async def update_settings(principal: Admin, body: SettingsBody) -> dict[str, Any]:
         """Partial update; governs the next request."""
-        return ok(_settings(await policies.update_settings(principal.workspace_id, principal.user_id, body.fields())))
+        fields = body.fields()
+        if fields.get("webhook_url"):
+            sender.check(fields["webhook_url"])
+        if fields.get("webhook_secret") is not None:
+            fields["webhook_secret"] = vault.seal(WEBHOOK, principal.workspace_id, fields["webhook_secret"].encode())
+        return ok(_settings(await policies.update_settings(principal.workspace_id, principal.user_id, fields)))
 
 
 def _settings(stored: StoredSettings) -> dict[str, Any]:
@@ -149,7 +159,8 @@ def _settings(stored: StoredSettings) -> dict[str, Any]:
     return {
         "observe_mode": settings.observe_mode,
         "approval_ttl_s": settings.approval_ttl_s,
-        "webhook_url": None,
+        "webhook_url": stored.webhook_url or None,
+        "webhook_secret_set": stored.webhook_secret is not None,
     }
 
 
@@ -256,7 +267,7 @@ def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot) -> None:
             resolution = Resolution(CompiledPolicy(stored.policy))
         else:
             resolution = snapshot.resolve(principal.workspace_id, "")
-        return ok(await _trial(resolution, surface, Call(body.tool_name, _raw(body.arguments))))
+        return ok(await _trial(resolution, surface, Call(body.tool_name, raw_arguments(body.arguments))))
 
 
 def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
@@ -274,17 +285,6 @@ def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
     return CompiledPolicy(
         Policy("draft", workspace_id, name, 0, default_verdict=verdict, shadow_mode=shadow, rules=rules)
     )
-
-
-def _raw(arguments: dict[str, Any] | str | None) -> str:
-    if arguments is None:
-        return ""
-    if isinstance(arguments, str):
-        return arguments
-    try:
-        return json.dumps(arguments)
-    except (ValueError, RecursionError):
-        raise Invalid("arguments: nested too deep", param="arguments") from None
 
 
 async def _trial(resolution: Resolution, surface: Surface, call: Call) -> dict[str, Any]:

@@ -124,14 +124,20 @@ class Policies:
             return await queries.read_settings(conn, workspace_id)
 
     async def update_settings(self, workspace_id: str, actor_id: str, fields: Mapping[str, Any]) -> StoredSettings:
-        """A partial update of values that were checked already."""
+        """A partial update of values that were checked already; the webhook secret is sealed. Raises Invalid."""
         async with self._database.write() as tx:
             revision = await bump(tx, counter)
             old = await queries.read_settings(tx, workspace_id)
-            settings: Settings = replace(old.settings, **fields)
-            stored = StoredSettings(workspace_id, settings, old.version + 1)
+            plain = {name: value for name, value in fields.items() if not name.startswith("webhook_")}
+            settings: Settings = replace(old.settings, **plain)
+            url = fields.get("webhook_url", old.webhook_url)
+            secret = fields.get("webhook_secret", old.webhook_secret)
+            if url and secret is None:
+                message = "webhook_secret: is required with webhook_url, since deliveries are signed"
+                raise Invalid(message, param="webhook_secret")
+            stored = StoredSettings(workspace_id, settings, old.version + 1, url or "", secret)
             await queries.put_settings(tx, stored, revision, self._clock.now_us())
-            audit = events.settings_audit(workspace_id, settings, actor_id, self._clock)
+            audit = events.settings_audit(workspace_id, settings, fields, actor_id, self._clock)
             await outbox_add(tx, outbox, topic=events.AUDIT, key=workspace_id, envelope=audit)
             config = events.settings_config(workspace_id, settings, stored.version, self._clock)
             await outbox_add(tx, outbox, topic=events.CONFIG, key=workspace_id, envelope=config)

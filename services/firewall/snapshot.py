@@ -16,6 +16,7 @@ from services.common.clock import Clock
 from services.common.errors import Unavailable
 from services.common.storage import Database, read_counter
 from services.firewall.domain.engine import CompiledPolicy
+from services.firewall.domain.model import Settings
 from services.firewall.domain.resolution import Resolution, Workspace, resolve
 from services.firewall.storage import queries
 from services.firewall.storage.tables import counter
@@ -67,6 +68,10 @@ class Snapshot:
         if not self.ready():
             raise Unavailable("the firewall snapshot is out of date", code="policy_unavailable", retry_after_s=1.0)
         return resolve(self._workspaces.get(workspace_id, _EMPTY), policy_id)
+
+    def settings(self, workspace_id: str) -> Settings:
+        """The workspace's settings."""
+        return self._workspaces.get(workspace_id, _EMPTY).settings
 
     async def refresh(self) -> None:
         """Reads what changed. Raises Unavailable when the database is down."""

@@ -37,6 +37,9 @@ class StoredSettings:
     workspace_id: str
     settings: Settings
     version: int = 0
+    webhook_url: str = ""
+    webhook_secret: bytes | None = None
+    """Sealed; only the webhook sender and the callback open it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ def _stored(row: Any) -> Stored:
 
 
 def _stored_settings(row: Any) -> StoredSettings:
-    return StoredSettings(row.workspace_id, Settings(row.observe_mode, row.approval_ttl_s), row.version)
+    settings = Settings(row.observe_mode, row.approval_ttl_s)
+    return StoredSettings(row.workspace_id, settings, row.version, row.webhook_url, row.webhook_secret)
 
 
 async def changed_since(conn: AsyncConnection, revision: int) -> list[Stored]:
@@ -212,6 +216,8 @@ async def put_settings(tx: AsyncConnection, stored: StoredSettings, revision: in
     values = {
         "observe_mode": stored.settings.observe_mode,
         "approval_ttl_s": stored.settings.approval_ttl_s,
+        "webhook_url": stored.webhook_url,
+        "webhook_secret": stored.webhook_secret,
         "version": stored.version,
         "updated_at_us": now_us,
         "revision": revision,

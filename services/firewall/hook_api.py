@@ -1,0 +1,110 @@
+"""Gateway routes: the evaluate hook and the polling of approvals, for callers that run tools themselves.
+
+A call is judged on `mcp` unless it says otherwise, and recorded here, with its decision, in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import FastAPI, Request
+from pydantic import StrictStr
+
+from services.common.clock import Clock
+from services.common.errors import Invalid
+from services.common.http import Body, ok
+from services.common.ids import new_id
+from services.firewall.approvals import Approvals, Asker, shown
+from services.firewall.domain.engine import Call
+from services.firewall.domain.model import Surface
+from services.firewall.gateway import Actor, Gateway, client_address
+from services.firewall.hooks import Asked, Hooks
+
+BASE = "/api/v1/firewall"
+TOOL_NAME_MAX = 256
+ID_MAX = 128
+DESTINATIONS_MAX = 64
+DESTINATION_MAX = 2048
+_IDS = ("agent_run_id", "step_id", "parent_step_id", "conversation_id", "client_request_id")
+
+
+class EvaluateBody(Body):
+    """One call that is about to be made."""
+
+    tool_name: StrictStr
+    arguments: dict[str, Any] | StrictStr | None = None
+    key_id: StrictStr | None = None
+    surface: StrictStr = "mcp"
+    destinations: list[StrictStr] | None = None
+    agent_run_id: StrictStr | None = None
+    step_id: StrictStr | None = None
+    parent_step_id: StrictStr | None = None
+    conversation_id: StrictStr | None = None
+    client_request_id: StrictStr | None = None
+    approval_id: StrictStr | None = None
+
+    def checked(self) -> EvaluateBody:
+        """Itself. Raises Invalid naming the field."""
+        if not self.tool_name or len(self.tool_name) > TOOL_NAME_MAX or "\0" in self.tool_name:
+            raise Invalid(f"tool_name: must have 1 to {TOOL_NAME_MAX} characters", param="tool_name")
+        if self.surface not in ("inbound", "response", "mcp"):
+            raise Invalid("surface: must be inbound, response or mcp", param="surface")
+        for name in _IDS:
+            value = getattr(self, name)
+            if value is not None and (len(value) > ID_MAX or not (value.isascii() and value.isprintable())):
+                raise Invalid(f"{name}: must be printable ASCII of at most {ID_MAX} characters", param=name)
+        destinations = self.destinations or []
+        if len(destinations) > DESTINATIONS_MAX or any(len(item) > DESTINATION_MAX for item in destinations):
+            message = f"destinations: must be at most {DESTINATIONS_MAX}, of at most {DESTINATION_MAX} characters"
+            raise Invalid(message, param="destinations")
+        return self
+
+
+async def acting(gateway: Gateway, request: Request, acts_for: str | None = None) -> Actor:
+    """The acting key: the one named, else that of the `X-Orca-Key-Id` header, else the gateway key itself."""
+    peer = request.client.host if request.client is not None else ""
+    address = client_address(request.headers.get, peer)
+    named = acts_for or request.headers.get("x-orca-key-id")
+    return await gateway.actor(request.headers.get("authorization", ""), address, named)
+
+
+def add_hooks(api: FastAPI, gateway: Gateway, hooks: Hooks, approvals: Approvals, clock: Clock) -> None:
+    """Adds the routes."""
+
+    @api.post(f"{BASE}/evaluate")
+    async def evaluate(request: Request, body: EvaluateBody) -> dict[str, Any]:
+        """The verdict on one call. Every evaluation is an event; enforcing it is the caller's part."""
+        actor = await acting(gateway, request, body.key_id)
+        body.checked()
+        request_id = new_id("req")
+        asked = Asked(
+            call=Call(body.tool_name, raw_arguments(body.arguments)),
+            surface=Surface(body.surface),
+            asker=Asker(actor.workspace_id, actor.key_id, body.agent_run_id or request_id, request_id),
+            step_id=body.step_id or "",
+            parent_step_id=body.parent_step_id or "",
+            conversation_id=body.conversation_id or "",
+            destinations=tuple(body.destinations or ()),
+            approval_id=body.approval_id or "",
+        )
+        told = await hooks.evaluate(actor, asked)
+        return ok(told.shown(body.arguments))
+
+    @api.get(f"{BASE}/approvals/{{approval_id}}")
+    async def poll_approval(request: Request, approval_id: str) -> dict[str, Any]:
+        """State of an approval in the gateway key's workspace."""
+        actor = await acting(gateway, request)
+        return ok(shown(await approvals.get(actor.workspace_id, approval_id), clock.now_us()))
+
+
+def raw_arguments(arguments: dict[str, Any] | str | None) -> str:
+    """Arguments as text; a string is taken as the model gave it."""
+    if arguments is None:
+        return ""
+    if isinstance(arguments, str):
+        return arguments
+    try:
+        return json.dumps(arguments, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        raise Invalid("arguments: nested too deep", param="arguments") from None
