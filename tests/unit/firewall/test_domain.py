@@ -195,7 +195,7 @@ def test_a_summary_is_bounded(value: Any) -> None:
 def test_a_summary_has_keys_and_shapes_and_never_values() -> None:
     raw = '{"cmd":"rm -rf /secret","n":4711,"flag":true,"none":null,"list":[1,2],"deep":{"in":{"x":{"y":"v"}}}}'
     assert read_arguments(raw).summary == (
-        "{cmd: string(15), n: number, flag: boolean, none: null, list: array(2), deep: {in: {x: object(1)}}}"
+        "{cmd: string(14), n: number, flag: boolean, none: null, list: array(2), deep: {in: {x: object(1)}}}"
     )
 
 
