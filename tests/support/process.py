@@ -46,6 +46,11 @@ class Embedded:
         return f"http://127.0.0.1:{self.management_port}"
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def output(self) -> str:
         return (self.home / "stdout").read_text()
 
