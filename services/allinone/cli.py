@@ -20,6 +20,7 @@ from services.common.settings import PREFIX
 from services.common.telemetry import configure_logging
 
 EXIT_USAGE = 2
+SWITCH_INTERVAL_S = 0.0005
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -114,6 +115,8 @@ def _migrate(settings: Settings, _args: argparse.Namespace) -> int:
 def _run(main_coroutine: Coroutine[Any, Any, int]) -> int:
     import uvloop
 
+    # Databases and the log work in threads beside the event loop; a shorter turn keeps them from stalling it.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main_coroutine)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from services.firewall.domain.arguments import Arguments, read_arguments
 from services.firewall.domain.clauses import CompiledClause
@@ -103,7 +104,7 @@ class CompiledPolicy:
         # A tool that some rule may still let through when it is called is not hidden from the model.
         self._sparing = tuple(rule for rule in self._by_surface[Surface.RESPONSE] if rule.verdict in _SPARING)
 
-    @property
+    @cached_property
     def may_refuse_output(self) -> bool:
         """True when a call of the answer could be refused."""
         if self._shadow:

@@ -237,13 +237,19 @@ async def _ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) ->
 
 
 async def _insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> set[str]:
-    """Inserts one entry per event; the ids that were not there before."""
-    rows = list({event.event_id: _entry(event) for event in events}.values())
-    new: set[str] = set()
-    for start in range(0, len(rows), ENTRY_ROWS_MAX):
-        insert = insert_for(tx)(ENTRIES).values(rows[start : start + ENTRY_ROWS_MAX]).on_conflict_do_nothing()
-        new |= set((await tx.execute(insert.returning(ENTRIES.c.id))).scalars())
-    return new
+    """Inserts one entry per event; the ids that were not there before.
+
+    Equal ids share a key and so a partition, whose position this transaction has locked: nobody inserts one between
+    the look and the insert. One statement with many rows would be compiled anew for every batch size.
+    """
+    rows = {event.event_id: _entry(event) for event in events}
+    known: set[str] = set()
+    for part in chunks(rows):
+        known |= set((await tx.execute(sa.select(ENTRIES.c.id).where(ENTRIES.c.id.in_(part)))).scalars())
+    new = [row for event_id, row in rows.items() if event_id not in known]
+    if new:
+        await tx.execute(insert_for(tx)(ENTRIES), new)
+    return rows.keys() - known
 
 
 def _entry(event: SpendEvent) -> dict[str, Any]:
