@@ -72,7 +72,7 @@ class Result:
 def _answers() -> tuple[str, str]:
     plain = {
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "small",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "It is a fine day."}, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Fine."}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 200, "completion_tokens": 6, "total_tokens": 206},
     }  # fmt: skip
     base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "small"}
@@ -216,7 +216,7 @@ def measure(name: str, home: Path, relay_url: str, key: str, bare_url: str, seco
             ours = load(home, url, key, body(size), connections, seconds)
             print(
                 f"{name:12} {size:>7} B {connections:>3} conn  {ours.rps:>9.0f} req/s  p50 {ours.p50_ms:7.2f} ms  "
-                f"p99 {ours.p99_ms:7.2f} ms  added p50 {ours.p50_ms - bare.p50_ms:6.2f} ms   (nginx bare {bare.rps:.0f} req/s)",
+                f"p99 {ours.p99_ms:7.2f} ms  added {ours.p50_ms - bare.p50_ms:6.2f} ms  (bare {bare.rps:.0f} req/s)",
                 flush=True,
             )
     first_token_ms(url, key, body(1_000, stream=True), 20)

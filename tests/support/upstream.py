@@ -1,7 +1,8 @@
 """An OpenAI-compatible upstream on loopback that records what it received and answers as told.
 
 The last user message steers it: `say:<text>` answers the text, `tool:<name>:<json>` calls a tool,
-`status:<code>` fails, `slow` streams forever until the client leaves. Anything else is echoed.
+`status:<code>` fails, `sleep:<seconds>` waits before it answers, `slow` streams forever until the client leaves,
+`cut` breaks off in the middle of a stream. Anything else is echoed.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Upstream:
         text = _last_user_text(body)
         if text.startswith("status:"):
             return web.json_response({"error": {"message": "upstream says no"}}, status=int(text[7:]))
+        if text.startswith("sleep:"):
+            await asyncio.sleep(float(text[6:]))
         choices = [_choice(index, text, body) for index in range(body.get("n") or 1)]
         usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
         if not body.get("stream"):
@@ -60,10 +63,10 @@ class Upstream:
                     "usage": usage,
                 }
             )
-        return await self._stream(request, body, choices, usage, forever=text == "slow")
+        return await self._stream(request, body, choices, usage, text=text)
 
     async def _stream(
-        self, request: web.Request, body: dict[str, Any], choices: list[Any], usage: Any, *, forever: bool
+        self, request: web.Request, body: dict[str, Any], choices: list[Any], usage: Any, *, text: str
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -80,11 +83,13 @@ class Upstream:
             await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
 
         try:
-            while forever:
+            while text == "slow":
                 await frame([{"index": 0, "delta": {"content": "tick "}, "finish_reason": None}])
                 await asyncio.sleep(0.02)
             for choice in choices:
-                for delta in _deltas(choice["message"]):
+                for number, delta in enumerate(_deltas(choice["message"])):
+                    if text.startswith("cut") and number == 2 and request.transport is not None:
+                        request.transport.abort()
                     await frame([{"index": choice["index"], "delta": delta, "finish_reason": None}])
                 await frame([{"index": choice["index"], "delta": {}, "finish_reason": choice["finish_reason"]}])
             if (body.get("stream_options") or {}).get("include_usage"):
