@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.guardrail.domain import entities
+from services.guardrail.domain import entities, secrets
 from services.guardrail.domain.admission import check_pattern
 from services.guardrail.domain.model import Action, CustomEntity, Rule
 
@@ -23,8 +23,8 @@ MAX_LABEL = 128
 MAX_LIMIT = 100_000_000
 MAX_ROLES = 16
 
-TYPES = ("keyword", "regex", "pii", "max_chars")
-LATER_TYPES = ("secrets", "prompt_attack", "llm_judge", "grounding", "external")
+TYPES = ("keyword", "regex", "pii", "secrets", "max_chars")
+LATER_TYPES = ("prompt_attack", "llm_judge", "grounding", "external")
 STAGES = ("input", "output", "both")
 LATER_ACTIONS = ("annotate", "spotlight")
 
@@ -35,6 +35,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "keyword": frozenset({"terms", "whole_word", "mask_tag"}),
     "regex": frozenset({"pattern", "mask_tag", "max_match"}),
     "pii": frozenset({"entities", "entity_actions", "custom_entities"}),
+    "secrets": frozenset({"detectors"}),
     "max_chars": frozenset({"limit"}),
 }
 _TAG = re.compile(r"\[[A-Z][A-Z0-9_]{1,31}\]\Z")
@@ -211,6 +212,14 @@ def _regex(reader: _Reader) -> dict[str, Any]:
     }
 
 
+def _secrets(reader: _Reader) -> dict[str, Any]:
+    named = _strings(reader, "detectors", len(secrets.NAMES), 64)
+    for index, name in enumerate(named):
+        if name not in secrets.NAMES:
+            raise Refused(f"{reader.at('detectors')}.{index}", f"unknown detector {name!r}")
+    return {"detectors": tuple(dict.fromkeys(named))}
+
+
 def _max_chars(reader: _Reader) -> dict[str, Any]:
     return {"limit": reader.number("limit", None, 1, MAX_LIMIT)}
 
@@ -275,6 +284,7 @@ _SPECIFIC: Mapping[str, Callable[[_Reader], dict[str, Any]]] = {
     "keyword": _keyword,
     "regex": _regex,
     "pii": _pii,
+    "secrets": _secrets,
     "max_chars": _max_chars,
 }
 
@@ -296,6 +306,8 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         out |= {"terms": list(rule.terms), "whole_word": rule.whole_word, "mask_tag": rule.mask_tag}
     elif rule.type == "regex":
         out |= {"pattern": rule.pattern, "mask_tag": rule.mask_tag, "max_match": rule.max_match}
+    elif rule.type == "secrets":
+        out |= {"detectors": list(rule.detectors)}
     elif rule.type == "max_chars":
         out |= {"limit": rule.limit}
     elif rule.type == "pii":

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.guardrail.domain import entities
-from services.guardrail.domain.finders import Finder, KeywordFinder, RegexFinder
+from services.guardrail.domain import entities, secrets
+from services.guardrail.domain.finders import Finder, KeywordFinder, Label, RegexFinder
 from services.guardrail.domain.model import Action, Finding, Guardrail, Rule, Stage
+from services.guardrail.domain.secrets import SecretsFinder
 from services.guardrail.domain.text import TextView
 
 REDACTED = "[REDACTED]"
-_BUILT_IN_TAGS = frozenset({REDACTED, *(entities.tag_of(name) for name in entities.NAMES)})
+_BUILT_IN_TAGS = frozenset({REDACTED, *(entities.tag_of(name) for name in entities.NAMES), *secrets.TAGS})
 
 FinderKey = tuple[object, ...]
 
@@ -78,9 +79,9 @@ class CompiledPolicy:
         if self.watches and text:
             view = self.view(text)
             for watch in self.watches:
-                spans = watch.finder.find(view, 0, True).spans
-                if spans:
-                    found.extend(findings_of(watch.uses, spans, role))
+                scan = watch.finder.find(view, 0, True)
+                if scan.spans:
+                    found.extend(findings_of(watch.uses, scan.spans, role, scan.labels))
         found.extend(self.over_limit(len(text), role))
         return found
 
@@ -93,8 +94,17 @@ class CompiledPolicy:
         ]
 
 
-def findings_of(uses: Iterable[Use], spans: Sequence[tuple[int, int]], role: str) -> list[Finding]:
-    """One finding per use that reads this role and span."""
+def findings_of(
+    uses: Iterable[Use], spans: Sequence[tuple[int, int]], role: str, labels: Sequence[Label] | None = None
+) -> list[Finding]:
+    """One finding per use that reads this role and span; a span's label, if it has one, names its entity."""
+    if labels is not None:
+        return [
+            Finding(use.rule_index, label.entity, use.action, start, end, label.tag, label.order)
+            for use in uses
+            if not use.roles or role in use.roles
+            for (start, end), label in zip(spans, labels, strict=True)
+        ]
     return [
         Finding(use.rule_index, use.entity, use.action, start, end, use.tag, use.order)
         for use in uses
@@ -113,6 +123,9 @@ def _parts(index: int, rule: Rule) -> Iterable[tuple[FinderKey, Finder, Use]]:
         yield ("regex", rule.pattern, rule.max_match), finder, Use(index, "", rule.action, rule.mask_tag, rule.roles)
     elif rule.type == "pii":
         yield from _pii_parts(index, rule)
+    elif rule.type == "secrets":
+        names = rule.detectors or secrets.NAMES
+        yield ("secrets", *names), SecretsFinder(names), Use(index, "", rule.action, "[SECRET]", rule.roles)
 
 
 def _pii_parts(index: int, rule: Rule) -> Iterable[tuple[FinderKey, Finder, Use]]:

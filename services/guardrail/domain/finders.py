@@ -22,6 +22,15 @@ MAX_FINDINGS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """The entity of one span of a finder that knows several, its mask tag and its place among them."""
+
+    entity: str
+    tag: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """Decided spans (original code points, by start), and where the next scan goes on.
 
@@ -31,6 +40,8 @@ class Scan:
     spans: list[tuple[int, int]]
     cursor: int
     hold: int
+    labels: list[Label] | None = None
+    """One per span, from a finder that finds more than one entity."""
 
 
 class Finder(Protocol):

@@ -85,6 +85,8 @@ class Rule:
     entities: tuple[str, ...] = ()
     entity_actions: Mapping[str, Action] = field(default_factory=dict)
     custom_entities: tuple[CustomEntity, ...] = ()
+    detectors: tuple[str, ...] = ()
+    """Of a `secrets` rule; empty: the whole catalogue."""
     limit: int = 0
     on_not_evaluated: str = "pass"
     on_unsupported_part: str = "pass"

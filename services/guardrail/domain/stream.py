@@ -111,7 +111,7 @@ class StreamScanner:
                 boundary = min(boundary, state.base + scan.hold)
                 if scan.spans:
                     spans = [(state.base + start, state.base + end) for start, end in scan.spans]
-                    new += findings_of(watch.uses, spans, self._role)
+                    new += findings_of(watch.uses, spans, self._role, scan.labels)
         limits = self._limits(state)
         self._tally.add(new + limits, state.text, state.base)
         state.pending += [finding for finding in new if finding.action is not Action.FLAG]

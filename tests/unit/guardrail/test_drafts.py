@@ -25,7 +25,7 @@ def admit(*rules: Any) -> Any:
         (rule(stage="inbound"), "rules.0.stage"),
         (rule(action="delete"), "rules.0.action"),
         (rule(action="annotate"), "rules.0.action"),
-        (rule(type="secrets"), "rules.0.type"),
+        (rule(type="secrets", detectors=["nope"]), "rules.0.detectors.0"),
         (rule(type="llm_judge"), "rules.0.type"),
         (rule(type="nonsense"), "rules.0.type"),
         (rule(surprise=1), "rules.0.surprise"),

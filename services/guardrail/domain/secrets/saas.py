@@ -1,0 +1,282 @@
+"""Monitoring, collaboration, identity, social and developer services."""
+
+from __future__ import annotations
+
+from services.guardrail.domain.secrets.checks import (
+    crc32_hex,
+    hexadecimal,
+    is_json_token,
+    is_mapbox,
+    mixed,
+    with_digit,
+)
+from services.guardrail.domain.secrets.detector import Detector
+from services.guardrail.domain.secrets.rows import context, shaped, token
+
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
+MONITORING = (
+    context(
+        "datadog_api_key", "monitoring", "datadog|dd_api|dd-api", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal
+    ),
+    context(
+        "datadog_app_key",
+        "monitoring",
+        "datadog|dd_app|dd-app|dd_application",
+        r"[a-f0-9]{40}",
+        "40 hex beside a name",
+        hexadecimal,
+    ),
+    token("newrelic_user_key", "monitoring", "NRAK-", r"[A-Z0-9]{27}", "NRAK- + 27"),
+    token("newrelic_insert_key", "monitoring", "NRII- NRIQ-", r"[A-Za-z0-9_-]{32}", "NRII- + 32"),
+    token("newrelic_browser_key", "monitoring", "NRJS-", r"[a-f0-9]{19}", "NRJS- + 19 hex"),
+    shaped(
+        "newrelic_license_key",
+        "monitoring",
+        r"[a-f0-9]{36}NRAL [a-f0-9]{36}FFFF",
+        r"[a-f0-9]{36}(?:NRAL|FFFFNRAL)",
+        "36 hex + NRAL",
+    ),
+    token(
+        "sentry_org_token",
+        "monitoring",
+        "sntrys_eyJ",
+        r"[A-Za-z0-9+/=]{80,400}_[A-Za-z0-9+/]{43}",
+        "JSON _ secret",
+        is_json_token,
+        460,
+    ),
+    token("sentry_user_token", "monitoring", "sntryu_ sntrya_", r"[a-f0-9]{64}", "sntryu_ + 64 hex"),
+    context(
+        "sentry_legacy_token",
+        "monitoring",
+        "sentry_auth|sentry_token|sentry auth",
+        r"[a-f0-9]{64}",
+        "64 hex beside a name",
+        hexadecimal,
+    ),
+    token(
+        "grafana_service_token",
+        "monitoring",
+        "glsa_",
+        r"[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}",
+        "glsa_ + 32 _ CRC-32",
+        crc32_hex,
+    ),
+    token(
+        "grafana_cloud_token",
+        "monitoring",
+        "glc_eyJ",
+        r"[A-Za-z0-9+/]{40,400}={0,2}",
+        "glc_ + JSON in base-64",
+        is_json_token,
+        420,
+    ),
+    token(
+        "grafana_api_key",
+        "monitoring",
+        "eyJrIjoi",
+        r"[A-Za-z0-9+/]{60,400}={0,2}",
+        "JSON with a k in base-64",
+        is_json_token,
+        420,
+    ),
+    token(
+        "dynatrace_token",
+        "monitoring",
+        "dt0c01. dt0s01. dt0s02. dt0s03. dt0s04. dt0s06. dt0s08. dt0s09. dt0s16.",
+        r"[A-Z0-9]{8,24}[.][A-Z2-7]{64}",
+        "kind . id . 64 base-32",
+    ),
+    token("honeycomb_ingest_key", "monitoring", "hcaik_ hcamk_", r"[a-z0-9]{26,58}", "hcaik_ + 58"),
+    context("honeycomb_api_key", "monitoring", "honeycomb", r"[A-Za-z0-9]{22,32}", "22 or 32 beside a name", mixed),
+    context("rollbar_token", "monitoring", "rollbar", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    context("bugsnag_key", "monitoring", "bugsnag", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    context(
+        "pagerduty_key",
+        "monitoring",
+        "pagerduty|pager_duty|pd_api",
+        r"(?:u\+[A-Za-z0-9_-]{18}|[A-Za-z0-9_+-]{20}|[a-f0-9]{32})",
+        "20 or 32 beside a name",
+        with_digit,
+    ),
+    context("opsgenie_key", "monitoring", "opsgenie|genie_key|geniekey", _UUID, "UUID beside a name"),
+    context("splunk_token", "monitoring", "splunk|hec_token", _UUID, "UUID beside a name"),
+    context(
+        "sumologic_key", "monitoring", "sumologic|sumo_logic|sumo_access", r"[A-Za-z0-9]{64}", "64 beside a name", mixed
+    ),
+    context(
+        "logdna_key", "monitoring", "logdna|mezmo|ingestion_key", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal
+    ),
+    context("loggly_token", "monitoring", "loggly", _UUID, "UUID beside a name"),
+    context("logzio_token", "monitoring", "logz", r"[A-Za-z]{32}", "32 letters beside a name"),
+    token("posthog_personal_key", "monitoring", "phx_", r"[A-Za-z0-9]{43,50}", "phx_ + 43"),
+    token("statsig_secret", "monitoring", "secret-", r"[A-Za-z0-9]{43}", "secret- + 43", mixed),
+    token("launchdarkly_key", "monitoring", "sdk- api-", _UUID, "kind + UUID"),
+    context("amplitude_key", "monitoring", "amplitude", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    context("mixpanel_secret", "monitoring", "mixpanel", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    context(
+        "segment_key",
+        "monitoring",
+        "segment_write|segment_key|segment write|segment_api",
+        r"[A-Za-z0-9]{32}",
+        "32 beside a name",
+        mixed,
+    ),
+)
+
+WORK = (
+    token("linear_api_key", "saas", "lin_api_", r"[A-Za-z0-9]{40}", "lin_api_ + 40"),
+    token("linear_oauth_token", "saas", "lin_oauth_", r"[a-f0-9]{64}", "lin_oauth_ + 64 hex"),
+    token("notion_token", "saas", "ntn_", r"[0-9]{11}[A-Za-z0-9]{35}", "ntn_ + 11 digits + 35"),
+    token("notion_legacy_token", "saas", "secret_", r"[A-Za-z0-9]{43}", "secret_ + 43", mixed),
+    token("airtable_pat", "saas", "pat", r"[A-Za-z0-9]{14}[.][a-f0-9]{64}", "pat + 14 . 64 hex"),
+    context("airtable_api_key", "saas", "airtable", r"key[A-Za-z0-9]{14}", "key + 14 beside a name"),
+    shaped(
+        "asana_pat",
+        "saas",
+        r"[012]/[0-9]{13}",
+        r"[012]/[0-9]{13,20}(?:/[0-9]{13,20})?:[a-f0-9]{32}",
+        "version / ids : 32 hex",
+    ),
+    token("figma_pat", "saas", "figd_ figo_ figu_", r"[A-Za-z0-9_-]{38,64}", "figd_ + 40", with_digit),
+    token("postman_api_key", "saas", "PMAK-", r"[a-f0-9]{24}-[a-f0-9]{34}", "PMAK- + 24 hex - 34 hex"),
+    token("postman_collection_key", "saas", "PMAT-", r"[A-Z0-9]{26}", "PMAT- + 26"),
+    token("contentful_pat", "saas", "CFPAT-", r"[A-Za-z0-9_-]{43}", "CFPAT- + 43"),
+    token("hubspot_private_app", "saas", "pat-na1- pat-na2- pat-na3- pat-eu1- pat-ap1-", _UUID, "region + UUID"),
+    shaped(
+        "salesforce_session",
+        "saas",
+        r"00D[A-Za-z0-9]{12}! 00D[A-Za-z0-9]{15}!",
+        r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{80,260}",
+        "organisation ! session",
+        mixed,
+        290,
+    ),
+    context("zendesk_token", "saas", "zendesk", r"[A-Za-z0-9]{40}", "40 beside a name", mixed),
+    context("freshdesk_key", "saas", "freshdesk|freshservice", r"[A-Za-z0-9]{20}", "20 beside a name", mixed),
+    token("clickup_token", "saas", "pk_", r"[0-9]{5,9}_[A-Z0-9]{32}", "pk_ + user _ 32"),
+    token("trello_token", "saas", "ATTA", r"[a-f0-9]{72}", "ATTA + 72"),
+    context("trello_api_key", "saas", "trello", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    token("typeform_pat", "saas", "tfp_", r"[A-Za-z0-9_.=-]{40,70}", "tfp_ + 40 or more"),
+    shaped(
+        "zoho_token", "saas", r"1000[.][a-f0-9]{32}[.]", r"1000[.][a-f0-9]{32}[.][a-f0-9]{32}", "1000. + two 32 hex"
+    ),
+    token("frameio_token", "saas", "fio-u-", r"[A-Za-z0-9_=-]{64}", "fio-u- + 64"),
+    token("readme_key", "saas", "rdme_xn8s9h", r"[a-z0-9]{60}", "rdme_xn8s9h + 60"),
+    token("adobe_client_secret", "saas", "p8e-", r"[A-Za-z0-9_-]{32}", "p8e- + 32"),
+    token("defined_networking_key", "saas", "dnkey-", r"[A-Z0-9]{26}-[A-Z0-9]{52}", "dnkey- + 26 - 52"),
+    token("lichess_token", "saas", "lip_", r"[A-Za-z0-9]{20}", "lip_ + 20", mixed),
+    shaped(
+        "maxmind_license",
+        "saas",
+        r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk",
+        r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk",
+        "6 _ 29 _mmk",
+    ),
+    token("intra42_secret", "saas", "s-s4t2ud- s-s4t2af-", r"[a-f0-9]{64}", "s-s4t2ud- + 64 hex"),
+    token("wakatime_key", "saas", "waka_", _UUID, "waka_ + UUID"),
+    context("algolia_admin_key", "saas", "algolia", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    context(
+        "rapidapi_key",
+        "saas",
+        "rapidapi|rapid_api",
+        r"[a-z0-9]{10}msh[a-z0-9]{15}p1[a-z0-9]{5}jsn[a-z0-9]{12}",
+        "msh, p1, jsn infixes",
+    ),
+    shaped(
+        "rapidapi_marked_key",
+        "saas",
+        r"[a-f0-9]{10}msh[a-f0-9]{15}p1[a-f0-9]{5}jsn",
+        r"[a-f0-9]{10}msh[a-f0-9]{15}p1[a-f0-9]{5}jsn[a-f0-9]{12}",
+        "msh, p1, jsn infixes",
+    ),
+    shaped(
+        "mapbox_secret_token",
+        "saas",
+        r"sk[.]eyJ",
+        r"sk[.]eyJ[A-Za-z0-9_-]{20,120}[.][A-Za-z0-9_-]{20,30}",
+        "JSON . signature",
+        is_mapbox,
+    ),
+    context("shodan_key", "saas", "shodan", r"[A-Za-z0-9]{32}", "32 beside a name", mixed),
+    context("virustotal_key", "saas", "virustotal|vt_api", r"[a-f0-9]{64}", "64 hex beside a name", hexadecimal),
+    context("infura_key", "saas", "infura", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    context("alchemy_key", "saas", "alchemy", r"[A-Za-z0-9_-]{32}", "32 beside a name", mixed),
+    context("etherscan_key", "saas", "etherscan", r"[A-Z0-9]{34}", "34 capitals and digits beside a name", with_digit),
+    context("bitly_token", "saas", "bitly", r"[a-f0-9]{40}", "40 hex beside a name", hexadecimal),
+    context("pusher_secret", "saas", "pusher", r"[a-f0-9]{20}", "20 hex beside a name", hexadecimal),
+    context("browserstack_key", "saas", "browserstack", r"[A-Za-z0-9]{20}", "20 beside a name", mixed),
+    context("saucelabs_key", "saas", "saucelabs|sauce_access|sauce labs", _UUID, "UUID beside a name"),
+    context("openweather_key", "saas", "openweather|owm_api", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    context("contentstack_token", "saas", "contentstack", r"cs[a-f0-9]{20,40}", "cs + hex beside a name", with_digit),
+    context("sendbird_token", "saas", "sendbird", r"[a-f0-9]{40}", "40 hex beside a name", hexadecimal),
+    context("agora_certificate", "saas", "agora", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+)
+
+IDENTITY = (
+    context("okta_api_token", "identity", "okta|ssws", r"00[A-Za-z0-9_-]{40}", "00 + 40 beside a name", mixed),
+    context("auth0_client_secret", "identity", "auth0", r"[A-Za-z0-9_-]{64}", "64 beside a name", mixed),
+    context("onelogin_secret", "identity", "onelogin", r"[a-f0-9]{64}", "64 hex beside a name", hexadecimal),
+    token("workos_key", "identity", "sk_live_a2V5X sk_test_a2V5X", r"[A-Za-z0-9]{30,200}", "key_ in base-64"),
+    token("descope_key", "identity", "K2", r"[A-Za-z0-9]{70,90}", "K2 + project and secret", mixed),
+    context("duo_secret", "identity", "duo_skey|duo_secret|skey", r"[A-Za-z0-9]{40}", "40 beside a name", mixed),
+)
+
+SOCIAL = (
+    token("facebook_access_token", "social", "EAA", r"[A-Za-z0-9]{90,400}", "EAA + 90 or more", mixed, 420),
+    context(
+        "facebook_app_secret",
+        "social",
+        "facebook|fb_app|fb_secret|meta_app|instagram",
+        r"[a-f0-9]{32}",
+        "32 hex beside a name",
+        hexadecimal,
+    ),
+    token("instagram_access_token", "social", "IGQV IGAA", r"[A-Za-z0-9_-]{90,260}", "IGQV + base-64url", mixed, 280),
+    token(
+        "linkedin_client_secret_v2",
+        "social",
+        "WPL_AP1.",
+        r"[A-Za-z0-9]{16}[.][A-Za-z0-9+/]{6,10}={0,2}",
+        "WPL_AP1. + 16 . check",
+    ),
+    context("linkedin_client_secret", "social", "linkedin", r"[A-Za-z0-9]{16}", "16 beside a name", mixed),
+    token(
+        "twitter_bearer_token",
+        "social",
+        "AAAAAAAAAAAAAAAAAAAAA",
+        r"[A-Za-z0-9%]{60,110}",
+        "21 As + encoded base-64",
+        None,
+    ),
+    context(
+        "twitter_access_secret",
+        "social",
+        "twitter|tweepy|access_token_secret|oauth_token_secret",
+        r"[A-Za-z0-9]{45}",
+        "45 beside a name",
+        mixed,
+    ),
+    context(
+        "twitter_consumer_secret",
+        "social",
+        "twitter|tweepy|consumer_secret",
+        r"[A-Za-z0-9]{50}",
+        "50 beside a name",
+        mixed,
+    ),
+    context("twitch_token", "social", "twitch", r"[a-z0-9]{30}", "30 beside a name", with_digit),
+    token("twitch_oauth_token", "social", "oauth:", r"[a-z0-9]{30}", "oauth: + 30", with_digit),
+    context("reddit_secret", "social", "reddit", r"[A-Za-z0-9_-]{27,30}", "27 or 30 beside a name", mixed),
+    context("spotify_secret", "social", "spotify", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    token(
+        "dropbox_access_token", "social", "sl.u. sl.B sl.A", r"[A-Za-z0-9_-]{120,1000}", "sl. + base-64url", mixed, 1010
+    ),
+    context("dropbox_app_secret", "social", "dropbox", r"[a-z0-9]{15}", "15 beside a name", with_digit),
+    context("yahoo_secret", "social", "yahoo", r"[a-f0-9]{40}", "40 hex beside a name", hexadecimal),
+    context("flickr_secret", "social", "flickr", r"[a-f0-9]{16}", "16 hex beside a name", hexadecimal),
+    context("strava_secret", "social", "strava", r"[a-f0-9]{40}", "40 hex beside a name", hexadecimal),
+)
+
+ROWS: tuple[Detector, ...] = MONITORING + WORK + IDENTITY + SOCIAL

@@ -1,0 +1,173 @@
+"""Credentials: what is one, what only looks like one, and that streams see the same."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import string
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from services.guardrail.domain.check import check
+from services.guardrail.domain.drafts import Refused
+from services.guardrail.domain.model import Segment, Stage
+from services.guardrail.domain.secrets import CATALOGUE, NAMES, TAGS, SecretsFinder
+from services.guardrail.domain.secrets.automaton import Re2Scanner
+from services.guardrail.domain.secrets.finder import anchors, shared_scanner
+from services.guardrail.domain.stream import StreamScanner
+from services.guardrail.domain.text import TextView
+from tests.unit.guardrail.builders import fingerprint, masked, policy, rule
+
+RANDOM = random.Random(20)
+ALNUM = string.ascii_letters + string.digits
+
+
+def chars(count: int, alphabet: str = ALNUM) -> str:
+    return "".join(RANDOM.choice(alphabet) for _ in range(count))
+
+
+AWS_ID = "AKIA" + chars(16, string.ascii_uppercase + "234567")
+AWS_SECRET = "kQ8vN2mXz7Lp4RtYw9Bc1DfGh3JkMs6UeVaTqP5o"
+GITHUB = "ghp_" + "8Kd0sVbQ2nLx7TfWm4RzYc1Hj6PgUa" + "1BnhkK"
+SLACK = "xoxb-" + "218463927451-4821739465012-" + chars(24)
+KEY_LINES = "\n".join(chars(64) for _ in range(12))
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_LINES}\n{chars(20)}==\n-----END RSA PRIVATE KEY-----"
+JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjkifQ.eyJzdWIiOiI0MiIsImV4cCI6MTk5OTk5OTk5OX0." + chars(86)
+URL = "postgres://svc:Xk29!dkQq@db.internal:5432/app"
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    scan = SecretsFinder().find(TextView(text, TAGS), 0, True)
+    assert scan.labels is not None
+    return [(text[start:end], label.entity) for (start, end), label in zip(scan.spans, scan.labels, strict=True)]
+
+
+def test_the_catalogue_is_large_and_its_names_make_mask_tags() -> None:
+    assert len(CATALOGUE) >= 150
+    assert len(set(NAMES)) == len(NAMES)
+    assert all(name.isascii() and name.islower() and len(name) <= 31 for name in NAMES)
+    assert all(row.form and row.group and row.anchors for row in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "entity"),
+    [
+        (f"key {AWS_ID}.", AWS_ID, "aws_access_key_id"),
+        (f"aws_secret_access_key = {AWS_SECRET}", AWS_SECRET, "aws_secret_access_key"),
+        (f"use {GITHUB}.", GITHUB, "github_pat"),
+        (f"use {SLACK}!", SLACK, "slack_bot_token"),
+        (f"DB={URL}, then", URL, "postgres_connection_string"),
+        (f"see:\n{PEM}\nbye", PEM, "private_key"),
+        (f'{{"k": "{JWT}"}}', JWT, "jwt"),
+        ("Authorization: Basic YWRtaW46UTl2IXhLMnA=", "YWRtaW46UTl2IXhLMnA=", "basic_auth_header"),
+        ('password = "hunter2xZ"', "hunter2xZ", "generic_password"),
+        ("api_key: 7f3kq92mzx81pdw0", "7f3kq92mzx81pdw0", "generic_api_key"),
+        ("DD_API_KEY=3f9c1b7e2a8d4650f1e2c3b4a5968778", "3f9c1b7e2a8d4650f1e2c3b4a5968778", "datadog_api_key"),
+    ],
+)
+def test_finds_the_credential_alone(text: str, secret: str, entity: str) -> None:
+    assert found(text) == [(secret, entity)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        'password = "changeme"',
+        'password = "${DB_PASSWORD}"',
+        "password = os.environ['DB_PASSWORD']",
+        "api_key = config.get('api_key')",
+        "token: <your-token-here>",
+        "secret: xxxxxxxxxxxxxxxxxxxx",
+        "api_key=0123456789abcdef",
+        "postgres://user:password@localhost/db",
+        "postgres://app:${PGPASSWORD}@db/app",
+        "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "id: 3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        '"integrity": "sha512-9Rq1oNZyUQmCwFqFqkCvVmBfZ9yWx1iPDIf7Tt3JbQFvAsQ5eYqX1r9wq0Qe8l0xFz8nq5o2m3Kp7s6t4u1v2w"',
+        "max_tokens: 4096",
+        "password_hash = 'k3J9x2Lm8Qw7Zt5v'",
+        "-----BEGIN PRIVATE KEY----- is how such a file begins",
+        "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
+        "ghp_" + "8Kd0sVbQ2nLx7TfWm4RzYc1Hj6PgUa" + "AAAAAA",
+        "GITHUB_TOKEN=ghp_" + "8Kd0sVbQ2nLx7TfWm4RzYc1Hj6PgUa" + "AAAAAA",
+    ],
+)
+def test_passes_over_what_only_looks_like_one(text: str) -> None:
+    assert found(text) == []
+
+
+def test_the_more_specific_detector_names_the_finding() -> None:
+    assert found(f"api_key = '{SLACK}'") == [(SLACK, "slack_bot_token")]
+
+
+def test_a_rule_may_name_its_detectors() -> None:
+    text = f"{AWS_ID} and {URL}"
+    assert masked(text, rule(type="secrets", detectors=["aws_access_key_id"])) == f"[AWS_ACCESS_KEY_ID] and {URL}"
+    assert masked(text, rule(type="secrets")) == "[AWS_ACCESS_KEY_ID] and [POSTGRES_CONNECTION_STRING]"
+
+
+def test_an_unknown_detector_is_refused_by_name() -> None:
+    with pytest.raises(Refused) as refused:
+        policy(rule(type="secrets", detectors=["jwt", "nope"]))
+    assert refused.value.field == "rules.0.detectors.1"
+
+
+FRAGMENTS = (
+    AWS_ID, AWS_SECRET, SLACK, PEM, PEM[:700], PEM[-200:], JWT, URL, "aws_secret_access_key = ",
+    'password = "', "password: ",
+    "hunter2xZ", "7f3kq92mzx81pdw0", "3f9c1b7e2a8d4650f1e2c3b4a5968778",
+    "datadog key ", "api_key=", "token ", "-----BEGIN ",
+    "PRIVATE KEY-----", "-----END PRIVATE KEY-----", "https://u:", "Xk29!dkQq", "@host.example", "Bearer ", "basic ",
+    "YWRtaW46UTl2IXhLMnA=",
+    "AKIA", "sk-", "eyJ", "[JWT]", "[GENERIC_", "PASSWORD]", '"', "'", "=", ":", "/", " ", "\n", ".", ",",
+    ";", "\\n", "é", "\u200b", "\x00", "a", "1", "The quick brown fox ", "４１", "-u ", "curl ", "x" * 300,
+)  # fmt: skip
+texts = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=2)), max_size=20).map("".join)
+cuts = st.lists(st.integers(min_value=0, max_value=5000), max_size=30)
+MASKING = policy(rule(type="secrets"), rule(entities=["email"]), stage=Stage.OUTPUT)
+
+
+def stream(chunks: list[str]) -> str:
+    scanner = StreamScanner(MASKING)
+    return "".join(scanner.push("0", chunk) for chunk in chunks) + scanner.finish().get("0", "")
+
+
+@settings(max_examples=150, deadline=None)
+@given(texts, cuts)
+@example(f"a {PEM} b", [8, 20, 700])
+def test_streams_equal_the_whole_text(text: str, at: list[int]) -> None:
+    whole = check(MASKING, [Segment(text, role="assistant")], fingerprint)
+    edges = [0, *sorted(cut % (len(text) + 1) for cut in at), len(text)]
+    expected = whole.replacements.get(0, text)
+    assert stream([text[start:end] for start, end in itertools.pairwise(edges)]) == expected
+    if len(text) < 400:
+        assert stream(list(text)) == expected
+
+
+@settings(max_examples=80, deadline=None)
+@given(texts)
+def test_masking_twice_changes_nothing_more(text: str) -> None:
+    once = masked(text, rule(type="secrets"))
+    assert masked(once, rule(type="secrets")) == once
+
+
+@settings(max_examples=25, deadline=None)
+@given(texts)
+def test_both_engines_report_the_same_anchors(text: str) -> None:
+    data = TextView(text, TAGS).shadow_bytes
+    assert shared_scanner().scan(data) == ORACLE.scan(data)
+
+
+ORACLE = Re2Scanner(anchors())
+
+
+def test_clean_text_flows() -> None:
+    assert [stream([chunk]) for chunk in ("Hello ", "there")] == ["Hello ", "there"]
+    scanner = StreamScanner(MASKING)
+    assert [scanner.push("0", chunk) for chunk in ("Hello ", "there, ", "my token ", "of thanks ")] == [
+        "Hello ", "there, ", "my token ", "of thanks ",
+    ]  # fmt: skip
