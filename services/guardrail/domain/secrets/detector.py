@@ -56,7 +56,8 @@ class Detector:
     """One catalogue row. `name` is the finding's entity; `form` says what the provider publishes.
 
     `rank`: -1 for key blocks, 0 for a provider's own format, 1 for general structures, 2 for assignments judged
-    by entropy; where findings overlap the lower rank stands. `announced`: the anchor is a context word, the credential follows.
+    by entropy; where findings overlap the lower rank stands. `announced`: the anchor is a context word, the
+    credential follows. `pending` is there where a credential may hold white space.
     """
 
     name: str
