@@ -14,19 +14,23 @@ from orca.auth.v1 import auth_pb2_grpc
 from orca.firewall.v1 import firewall_pb2_grpc
 from orca.guardrail.v1 import guardrail_pb2_grpc
 from orca.ledger.v1 import ledger_pb2_grpc
-from services.auth import http_api
+from services.auth.channel_operations import ChannelOperations
 from services.auth.channels import ChannelBook
 from services.auth.consumers import GROUP, AuditChain
 from services.auth.crypto import CredentialBox, mint
 from services.auth.grpc_server import AuthServicer
+from services.auth.http_api import account_routes, audit_routes, member_routes, workspace_routes
+from services.auth.http_channels import channel_routes, model_routes
+from services.auth.http_keys import key_routes
 from services.auth.identity import Identity
+from services.auth.key_operations import KeyOperations
 from services.auth.operations import Operations
 from services.auth.ports import GrpcLedger, GrpcPolicies
 from services.auth.probe import ChannelProbe
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import Store
 from services.auth.storage.tables import METADATA, MIGRATIONS, OUTBOX, USERS
-from services.auth.watch import Watchers
+from services.auth.watch import Settling, Watchers
 from services.common.clock import Clock, SystemClock
 from services.common.errors import NotFound
 from services.common.eventlog import topics
@@ -78,6 +82,7 @@ class App:
         settings: AuthSettings,
         store: Store,
         operations: Operations,
+        keys: KeyOperations,
         servicer: AuthServicer,
         asgi: FastAPI,
         outbox: OutboxPublisher,
@@ -87,6 +92,7 @@ class App:
         self._settings = settings
         self._store = store
         self._operations = operations
+        self._keys = keys
         self._servicer = servicer
         self._outbox = outbox
         self._audit = audit
@@ -140,7 +146,7 @@ class App:
         if user is None:
             raise NotFound("no such user")
         password = mint("")[:20]
-        await self._operations.set_password(user.id, password)
+        await self._operations.update_user(user.id, password=password)
         return str(user.email), password
 
     async def new_key(self, name: str) -> tuple[str, str]:
@@ -152,7 +158,7 @@ class App:
         if not memberships:
             raise NotFound("the platform operator is in no workspace")
         principal = Principal(user.id, True, memberships[0].workspace_id, Role.OWNER, "operator")
-        row, key = await self._operations.create_key(principal, {"name": name, "credit_limit_usd": FIRST_KEY_CAP_USD})
+        row, key = await self._keys.create_key(principal, {"name": name, "credit_limit_usd": FIRST_KEY_CAP_USD})
         return str(row.id), key
 
 
@@ -175,20 +181,26 @@ async def build(
     store = Store(database, clock)
     identity = Identity(store, settings.session_ttl_s)
     book = ChannelBook(store, box, echo=settings.echo_model)
-    key_watch, channel_watch = Watchers(), Watchers()
+    key_watch, channel_watch = Watchers(store.used), Watchers()
     outbox = OutboxPublisher(database, OUTBOX, log.producer(f"auth-{os.urandom(4).hex()}"), clock)
     policies = GrpcPolicies(
         guardrail_pb2_grpc.GuardrailServiceStub(channels("guardrail")),
         firewall_pb2_grpc.FirewallServiceStub(channels("firewall")),
     )
     ledger = GrpcLedger(ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
-    operations = Operations(store, policies, box, pepper.encode(), key_watch, channel_watch, outbox.notify)
+    settle = Settling(outbox.notify, key_watch, channel_watch)
+    operations = Operations(store, settle)
+    keys = KeyOperations(store, policies, pepper.encode(), settle)
+    upstreams = ChannelOperations(store, box, settle)
     asgi = create_api("Orca auth", LocalAuthenticator(identity))
-    asgi.include_router(http_api.account_routes(store, identity, operations))
-    asgi.include_router(http_api.workspace_routes(store, operations))
-    asgi.include_router(http_api.key_routes(store, operations, ledger))
-    asgi.include_router(http_api.channel_routes(store, operations, book, ChannelProbe(settings.upstream_allow_cidrs)))
-    asgi.include_router(http_api.audit_routes(store))
+    asgi.include_router(account_routes(store, identity, operations, secure_cookie=settings.session_cookie_secure))
+    # Before the workspaces: `members` is no workspace's id.
+    asgi.include_router(member_routes(store, operations))
+    asgi.include_router(workspace_routes(store, operations))
+    asgi.include_router(key_routes(store, keys, ledger))
+    asgi.include_router(channel_routes(store, upstreams, book, ChannelProbe(settings.upstream_allow_cidrs)))
+    asgi.include_router(model_routes(store, upstreams, book))
+    asgi.include_router(audit_routes(store))
     servicer = AuthServicer(store, identity, book, key_watch, channel_watch)
     audit = ConsumerLoop(log, GROUP, (topics.AUDIT,), AuditChain(database), clock=clock)
-    return App(settings, store, operations, servicer, asgi, outbox, audit)
+    return App(settings, store, operations, keys, servicer, asgi, outbox, audit)

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from services.common.http import Body
+from services.common import http
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]
+_NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's texts cannot hold a zero character."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NO_NUL)]
+Text = Annotated[str, StringConstraints(max_length=128, pattern=_NO_NUL)]
 Email = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=1024)]
+OldPassword = Annotated[str, StringConstraints(max_length=1024)]
 RoleName = Literal["viewer", "developer", "admin", "owner"]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Amount = str | int | float
+
+
+class Body(http.Body):
+    """Strict: a number in quotes is no number. Partial updates read only the fields that were sent, so their
+    defaults here are never used, and null is a value only where the type says so.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Login(Body):
     """Credentials."""
 
-    email: Annotated[str, StringConstraints(max_length=254)]
-    password: Annotated[str, StringConstraints(max_length=1024)]
+    email: Annotated[str, StringConstraints(max_length=254, pattern=_NO_NUL)]
+    password: OldPassword
 
 
 class SelfUpdate(Body):
     """Own account; a new password needs the old one."""
 
-    name: Annotated[str, StringConstraints(max_length=128)] | None = None
+    name: Text | None = None
     password: Password | None = None
-    current_password: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    current_password: OldPassword | None = None
 
 
 class TokenCreate(Body):
@@ -46,8 +61,8 @@ class WorkspaceCreate(Body):
 class WorkspaceUpdate(Body):
     """Name by an Admin, plan by a platform operator."""
 
-    name: Name | None = None
-    plan: Name | None = None
+    name: Name = ""
+    plan: Name = ""
 
 
 class MemberAdd(Body):
@@ -67,42 +82,42 @@ class MemberUpdate(Body):
 class FailOpen(Body):
     """Which planes may be passed when unreachable."""
 
-    guardrail: bool | None = None
-    firewall: bool | None = None
+    guardrail: bool = False
+    firewall: bool = False
 
 
 class SettingsUpdate(Body):
     """Workspace settings; absent fields stay."""
 
-    low_credit: Literal["clamp", "reject"] | None = None
-    judge_key_id: Annotated[str, StringConstraints(max_length=128)] | None = None
-    fail_open: FailOpen | None = None
-    rpm_limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    tpm_limit: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    max_concurrency: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    time_zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    log_retention_days: Annotated[int, Field(ge=1, le=180)] | None = None
-    request_log_enabled: bool | None = None
+    low_credit: Literal["clamp", "reject"] = "clamp"
+    judge_key_id: Text | None = None
+    fail_open: FailOpen = FailOpen()
+    rpm_limit: Count = 0
+    tpm_limit: Annotated[int, Field(ge=0, le=2**53)] = 0
+    max_concurrency: Count = 0
+    time_zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
+    log_retention_days: Annotated[int, Field(ge=1, le=180)] = 30
+    request_log_enabled: bool = True
 
 
 class KeyUpdate(Body):
     """Writable fields of a key; ranges are judged by the domain, which names the field."""
 
-    name: str | None = None
-    status: str | None = None
-    credit_limit_usd: str | int | float | None = None
-    blocked_output_limit_usd: str | int | float | None = None
-    model_limits_enabled: bool | None = None
-    model_limits: list[str] | None = None
-    allow_ips: list[str] | None = None
-    expired_time: int | None = None
+    name: str = ""
+    status: str = ""
+    credit_limit_usd: Amount | None = None
+    blocked_output_limit_usd: Amount | None = None
+    model_limits_enabled: bool = False
+    model_limits: list[str] = Field(default_factory=list)
+    allow_ips: list[str] = Field(default_factory=list)
+    expired_time: int = -1
     environment: str | None = None
     guardrail_id: str | int | None = None
     firewall_policy_id: str | int | None = None
-    is_firewall_gateway: bool | None = None
-    rpm_limit: int | None = None
-    tpm_limit: int | None = None
-    max_concurrency: int | None = None
+    is_firewall_gateway: bool = False
+    rpm_limit: int = 0
+    tpm_limit: int = 0
+    max_concurrency: int = 0
     owner_user_id: str | None = None
 
 
@@ -114,23 +129,25 @@ class ChannelModelBody(Body):
 
 
 Model = ChannelModelBody | Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\s\x00]+$")]
-FieldNames = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=128)]], Field(max_length=100)]
+FieldNames = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NO_NUL)]], Field(max_length=100)
+]
 
 
 class ChannelUpdate(Body):
     """Fields of a channel; absent ones stay."""
 
-    name: Name | None = None
-    base_url: Annotated[str, StringConstraints(max_length=2048)] | None = None
-    api_key: Annotated[str, StringConstraints(max_length=8192, pattern=r"^[\x21-\x7e]*$")] | None = None
-    models: Annotated[list[Model], Field(max_length=1000)] | None = None
-    priority: Annotated[int, Field(ge=-1000, le=1000)] | None = None
-    weight: Annotated[int, Field(ge=0, le=1000)] | None = None
-    enabled: bool | None = None
+    name: Name = ""
+    base_url: Annotated[str, StringConstraints(max_length=2048)] = ""
+    api_key: Annotated[str, StringConstraints(max_length=8192, pattern=r"^[\x21-\x7e]*$")] = ""
+    models: Annotated[list[Model], Field(max_length=1000)] = Field(default_factory=list)
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    weight: Annotated[int, Field(ge=0, le=1000)] = 1
+    enabled: bool = True
     timeout_ms: Annotated[int, Field(ge=1, le=600_000)] | None = None
-    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None
-    extra_answer_fields: FieldNames | None = None
-    extra_request_fields: FieldNames | None = None
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    extra_answer_fields: FieldNames = Field(default_factory=list)
+    extra_request_fields: FieldNames = Field(default_factory=list)
 
 
 class ChannelCreate(ChannelUpdate):
@@ -138,19 +155,14 @@ class ChannelCreate(ChannelUpdate):
 
     name: Name
     base_url: Annotated[str, StringConstraints(max_length=2048)]
-    api_key: Annotated[str, StringConstraints(max_length=8192, pattern=r"^[\x21-\x7e]*$")] = ""
-    models: Annotated[list[Model], Field(max_length=1000, default_factory=list)]
 
 
 class PriceUpdate(Body):
     """A price override, USD per million tokens."""
 
-    input_usd_per_mtok: str | int | float
-    cached_input_usd_per_mtok: str | int | float | None = None
-    output_usd_per_mtok: str | int | float
-    usd_per_request: str | int | float | None = None
+    input_usd_per_mtok: Amount
+    cached_input_usd_per_mtok: Amount | None = None
+    output_usd_per_mtok: Amount
+    usd_per_request: Amount | None = None
     context_length: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     max_output_tokens: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-
-
-Answer = dict[str, Any]

@@ -10,7 +10,7 @@ from services.auth.crypto import digest, mint, verify_password
 from services.auth.domain.keys import PREFIX
 from services.auth.storage.store import Store
 from services.auth.storage.tables import SESSIONS
-from services.common.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from services.common.errors import Forbidden, Invalid, NotFound, Unauthorized
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_PREFIX = "orca-se-"
@@ -78,7 +78,7 @@ class Identity:
             return Caller(user, only, role, credential)
         if not roles:
             raise Forbidden("you are in no workspace", code="no_workspace")
-        raise BadRequest("X-Workspace-Id: needed, you are in several workspaces", param="X-Workspace-Id")
+        raise Invalid("X-Workspace-Id: needed, you are in several workspaces", param="X-Workspace-Id")
 
     async def _by_token(self, authorization: str) -> Any:
         scheme, _, token = authorization.partition(" ")

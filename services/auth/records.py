@@ -25,6 +25,11 @@ SETTINGS: Mapping[str, Any] = {
 }
 
 
+def settings_object(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A workspace's settings, defaults where nothing was set."""
+    return {**SETTINGS, **stored, "fail_open": {**SETTINGS["fail_open"], **stored.get("fail_open", {})}}
+
+
 def fields_of(row: Any) -> KeyFields:
     """Writable fields of a stored key."""
     stored = dict(row.fields)
@@ -78,7 +83,7 @@ def key_record(row: Any) -> auth_pb2.KeyRecord:
 
 def workspace_record(row: Any) -> auth_pb2.WorkspaceRecord:
     """What relays need of a workspace."""
-    settings = {**SETTINGS, **row.settings}
+    settings = settings_object(row.settings)
     return auth_pb2.WorkspaceRecord(
         workspace_id=row.id,
         fail_open_guardrail=settings["fail_open"]["guardrail"],
@@ -96,7 +101,9 @@ def workspace_record(row: Any) -> auth_pb2.WorkspaceRecord:
     )
 
 
-def key_object(row: Any, balance: Balance | None, now_s: int, key: str | None = None) -> dict[str, Any]:
+def key_object(
+    row: Any, balance: Balance | None, now_s: int, accessed_time: int | None, key: str | None = None
+) -> dict[str, Any]:
     """The key as the API shows it; ledger amounts are null while the ledger is down."""
     fields = fields_of(row)
     limit = fields.credit_limit_nano_usd
@@ -109,7 +116,7 @@ def key_object(row: Any, balance: Balance | None, now_s: int, key: str | None = 
         "key": key or row.masked,
         "status": status(fields, used_up, now_s),
         "created_time": row.created_time,
-        "accessed_time": None,
+        "accessed_time": accessed_time,
         "credit_limit_usd": format_usd(limit or 0),
         "used_usd": None if balance is None else format_usd(balance.settled),
         "held_usd": None if balance is None else format_usd(balance.held),

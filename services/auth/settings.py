@@ -22,3 +22,6 @@ class AuthSettings(OrcaSettings):
     )
     echo_model: bool = Field(False, description="Offer the built-in model orca/echo; always on when embedded.")
     session_ttl_s: int = Field(43_200, ge=60, description="Seconds a console session lasts.")
+    session_cookie_secure: bool = Field(
+        False, description="Mark the session cookie Secure: set it where the console is reached over HTTPS."
+    )

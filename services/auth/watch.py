@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from orca.auth.v1 import auth_pb2
@@ -21,12 +21,15 @@ from services.common.errors import Unavailable
 HEARTBEAT_S = 0.25
 SETTLE_S = 0.5
 CHUNK = 500
+USED_MAX = 1000
 
 
 class Watchers:
     """Connected relays and their acknowledged revisions."""
 
-    def __init__(self) -> None:
+    def __init__(self, used: Callable[[Mapping[str, int]], Awaitable[None]] | None = None) -> None:
+        """`used` is told when keys were last used (key id → Unix seconds), as relays report it."""
+        self._used = used
         self._applied: dict[object, int] = {}
         self._wakes: set[asyncio.Event] = set()
         self._acknowledged = asyncio.Condition()
@@ -50,6 +53,9 @@ class Watchers:
             async with self._acknowledged:
                 self._applied[watcher] = max(self._applied.get(watcher, 0), request.applied_revision)
                 self._acknowledged.notify_all()
+            if self._used is not None and request.used:
+                with contextlib.suppress(Unavailable):
+                    await self._used({use.key_id: use.used_at_unix_s for use in request.used[:USED_MAX]})
 
     async def serve(
         self, requests: AsyncIterator[Any], changes: Callable[[int | None], Awaitable[list[Any]]]
@@ -75,6 +81,19 @@ class Watchers:
             async with self._acknowledged:
                 self._applied.pop(watcher, None)
                 self._acknowledged.notify_all()
+
+
+class Settling:
+    """What a management write does after its commit: publish the event, wait until connected relays have it."""
+
+    def __init__(self, notify: Callable[[], None], *watchers: Watchers) -> None:
+        self.notify = notify
+        self._watchers = watchers
+
+    async def __call__(self, revision: int) -> None:
+        """Waits for all connected relays, at most SETTLE_S."""
+        self.notify()
+        await asyncio.gather(*(watchers.settled(revision) for watchers in self._watchers))
 
 
 async def key_changes(store: Store, revision: int | None) -> list[auth_pb2.WatchKeysResponse]:

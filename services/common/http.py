@@ -32,6 +32,8 @@ SESSION_COOKIE = "orca_session"
 BODY_MAX_BYTES = 10 * 1024 * 1024
 LIMIT_MAX = 200
 AUTH_TIMEOUT_S = 5.0
+FIELD_MAX = 200
+_TYPES = frozenset({"str", "int", "float", "bool"})
 
 
 class Role(IntEnum):
@@ -214,6 +216,9 @@ def create_api(title: str, authenticator: Authenticator | None) -> FastAPI:
 
     @api.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:
+            # The framework could not parse the body at all: not UTF-8, nested too deep.
+            return error_response(Invalid("body: cannot be read", param="body"))
         codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         code = codes.get(error.status_code, "invalid_request")
         return error_response(OrcaError(str(error.detail), code=code, status=error.status_code))
@@ -228,14 +233,20 @@ def create_api(title: str, authenticator: Authenticator | None) -> FastAPI:
 
 def _invalid(error: RequestValidationError) -> Invalid:
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    field = ".".join(where) or "body"
+    if first["type"] == "json_invalid":
+        return Invalid("body: is not JSON", param="body")
+    where = [str(part) for part in first["loc"][1:]]
+    if first["type"] != "extra_forbidden":
+        # Of a union, pydantic also names the member that it tried: a type, or a model in camel case.
+        where = [part for part in where if part not in _TYPES and not part[:1].isupper() and "-" not in part]
+    # A field's name may be the caller's own: bounded, and of characters that an answer can carry.
+    field = (".".join(where) or "body")[:FIELD_MAX].encode("utf-8", "replace").decode()
     # Pydantic's message may quote the input only for custom errors; `msg` of built-in ones never does.
     return Invalid(f"{field}: {first['msg']}", param=field)
 
 
 class BodyLimit:
-    """Refuses bodies above the limit with 413, announced or not."""
+    """Refuses bodies above the limit with 413, announced or not, and zero characters in the address with 422."""
 
     def __init__(self, app: ASGIApp, max_bytes: int = BODY_MAX_BYTES) -> None:
         self._app = app
@@ -247,8 +258,12 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+        if announced.isdigit() and int(announced[:20]) > self._max_bytes:
+            await error_response(_too_large())(scope, receive, send)
+            return
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            # No id and no filter holds one, and PostgreSQL's texts cannot.
+            await error_response(Invalid("the address must not hold a zero character"))(scope, receive, send)
             return
         seen = 0
 
@@ -262,9 +277,9 @@ class BodyLimit:
 
         await self._app(scope, limited, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = OrcaError("the body is too large", code="too_large", status=413)
-        await error_response(error)(scope, receive, send)
+
+def _too_large() -> OrcaError:
+    return OrcaError("the body is too large", code="too_large", status=413)
 
 
 Page = Annotated[PageParams, Depends(page_params)]

@@ -22,6 +22,10 @@ INT_MAX = 2**31 - 1
 TIME_MAX = 2**53
 
 
+ACCOUNT_FIELDS = ("credit_limit_nano_usd", "blocked_output_limit_nano_usd")
+"""Fields that belong to the credit account: equal on a key, its predecessors and its successors."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyFields:
     """Writable fields of a key, in domain units."""
@@ -156,6 +160,9 @@ def _list(field: str, value: Any) -> list[Any]:
 
 def _network(index: int, value: Any) -> str:
     try:
-        return str(ip_network(value if isinstance(value, str) else "", strict=False))
+        network = ip_network(value if isinstance(value, str) else "", strict=False)
+        if "%" in value:
+            raise ValueError("a zone means nothing on another host")
+        return str(network)
     except ValueError:
         raise Invalid(f"allow_ips.{index}: not an IP address or CIDR", param=f"allow_ips.{index}") from None

@@ -16,6 +16,7 @@ from services.auth.storage.tables import (
     AUDIT,
     CHANNELS,
     COUNTER,
+    KEY_USE,
     KEYS,
     MEMBERS,
     OUTBOX,
@@ -27,7 +28,7 @@ from services.auth.storage.tables import (
 )
 from services.common.clock import Clock
 from services.common.eventlog import topics
-from services.common.storage import Database, audit_envelope, bump, outbox_add, read_counter
+from services.common.storage import Database, audit_envelope, bump, insert_for, outbox_add, read_counter
 
 SERVICE = "auth"
 Row = Any
@@ -129,11 +130,25 @@ class Store:
         return await self.one(query.where(SESSIONS.c.secret_hash == secret_hash, SESSIONS.c.expires_at > self.now_s()))
 
     async def memberships(self, user_id: str) -> Sequence[Row]:
-        """(workspace_id, role) of a user in workspaces that live."""
-        query = sa.select(MEMBERS.c.workspace_id, MEMBERS.c.role).join(
+        """(workspace_id, name, role) of a user in workspaces that live."""
+        query = sa.select(MEMBERS.c.workspace_id, WORKSPACES.c.name, MEMBERS.c.role).join(
             WORKSPACES, WORKSPACES.c.id == MEMBERS.c.workspace_id
         )
         return await self.all(query.where(MEMBERS.c.user_id == user_id, WORKSPACES.c.deleted.is_(False)))
+
+    @staticmethod
+    def workspaces_of(user_id: str) -> sa.Select[Any]:
+        """Ids of a user's workspaces, as a subquery."""
+        return sa.select(MEMBERS.c.workspace_id).where(MEMBERS.c.user_id == user_id)
+
+    async def member(self, workspace_id: str, user_id: str) -> Row:
+        """(id, email, name, role) of a member."""
+        return await self.one(_members(workspace_id).where(USERS.c.id == user_id))
+
+    async def members(self, workspace_id: str, limit: int, after: str) -> Sequence[Row]:
+        """Members by e-mail; one more than the limit."""
+        query = _members(workspace_id).where(USERS.c.email > after).order_by(USERS.c.email)
+        return await self.all(query.limit(limit + 1))
 
     async def workspace(self, workspace_id: str) -> Row:
         """A workspace that lives."""
@@ -152,14 +167,35 @@ class Store:
         """A key by its secret's hash."""
         return await self.one(sa.select(KEYS).where(KEYS.c.secret_hash == secret_hash, KEYS.c.deleted.is_(False)))
 
-    async def page(
-        self, table: sa.Table, workspace_id: str, limit: int, before: tuple[int, str] | None, *where: Any
-    ) -> Sequence[Row]:
+    async def page(self, table: sa.Table, where: Any, limit: int, before: tuple[int, str] | None) -> Sequence[Row]:
         """Newest first: one row more than the limit tells that there is a next page."""
-        query = sa.select(table).where(table.c.workspace_id == workspace_id, *where)
+        query = sa.select(table).where(where)
         if before is not None:
             query = query.where(sa.tuple_(table.c.created_time, table.c.id) < sa.tuple_(*before))
         return await self.all(query.order_by(table.c.created_time.desc(), table.c.id.desc()).limit(limit + 1))
+
+    async def accessed(self, key_ids: Sequence[str]) -> Mapping[str, int]:
+        """When keys were last used, Unix seconds; a key that never was is absent."""
+        rows = await self.all(sa.select(KEY_USE).where(KEY_USE.c.key_id.in_(key_ids)))
+        return {row.key_id: row.accessed_time for row in rows}
+
+    async def used(self, keys: Mapping[str, int]) -> None:
+        """Notes when keys were last used; an older report changes nothing. No revision: relays need not know."""
+        async with self.database.write() as tx:
+            known = set((await tx.execute(sa.select(KEYS.c.id).where(KEYS.c.id.in_(list(keys))))).scalars())
+            # Sorted, so that two replicas lock the rows in one order.
+            rows = [{"key_id": key_id, "accessed_time": keys[key_id]} for key_id in sorted(known)]
+            if not rows:
+                return
+            insert = insert_for(tx)(KEY_USE).values(rows)
+            newer = insert.excluded.accessed_time
+            await tx.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["key_id"],
+                    set_={"accessed_time": newer},
+                    where=KEY_USE.c.accessed_time < newer,
+                )
+            )
 
     async def channel(self, workspace_id: str, channel_id: str) -> Row:
         """A channel of a workspace."""
@@ -195,3 +231,8 @@ class Store:
         if before is not None:
             query = query.where(AUDIT.c.number < before)
         return await self.all(query.order_by(AUDIT.c.number.desc()).limit(limit + 1))
+
+
+def _members(workspace_id: str) -> sa.Select[Any]:
+    query = sa.select(USERS.c.id, USERS.c.email, USERS.c.name, MEMBERS.c.role)
+    return query.join(MEMBERS, MEMBERS.c.user_id == USERS.c.id).where(MEMBERS.c.workspace_id == workspace_id)

@@ -100,7 +100,17 @@ AUDIT = _table(
     sa.Column("hash", sa.Text, nullable=False),
     sa.Column("content", sa.JSON, nullable=False),
 )
+KEY_USE = _table(
+    "key_use",
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("accessed_time", sa.BigInteger, nullable=False),
+)
 OUTBOX = outbox_table(METADATA)
 COUNTER = change_counter(METADATA)
 
-MIGRATIONS = (Migration(1, "foundation", METADATA.create_all),)
+_AT_FIRST = [table for table in METADATA.sorted_tables if table is not KEY_USE]
+
+MIGRATIONS = (
+    Migration(1, "foundation", lambda conn: METADATA.create_all(conn, _AT_FIRST)),
+    Migration(2, "when keys were used", KEY_USE.create),
+)

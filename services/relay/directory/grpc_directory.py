@@ -39,6 +39,9 @@ RESOLVE_ATTEMPTS = 3
 RESOLVING_MAX = 256
 NEGATIVE_TTL_S = 5.0
 NEGATIVE_MAX = 10_000
+USED_EVERY_S = 1.0
+USED_MAX = 1_000
+"""Keys that one message reports as used; more wait for the next."""
 
 
 def _auth_unavailable() -> Unavailable:
@@ -74,6 +77,8 @@ class GrpcDirectory:
         self._resolving: dict[bytes, asyncio.Task[KeyEntry]] = {}
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
+        self._used: set[str] = set()
+        self._used_at_s = 0.0
 
     def on_key_change(self, listener: Callable[[KeyRecord], None]) -> None:
         """Calls the listener with every key record that arrives after the first snapshot, tombstones included."""
@@ -106,7 +111,10 @@ class GrpcDirectory:
 
     def peek(self, secret: str) -> KeyEntry | None:
         """The entry from the snapshot alone; None when absent or when the snapshot is too old."""
-        return self._keys.entries.get(self._digest(secret)) if self._young() else None
+        entry = self._keys.entries.get(self._digest(secret)) if self._young() else None
+        if entry is not None:
+            self._used.add(entry.key.key_id)
+        return entry
 
     async def resolve(self, secret: str) -> KeyEntry:
         """The entry, asked of auth when the snapshot does not answer.
@@ -190,9 +198,10 @@ class GrpcDirectory:
                 while (message := await asyncio.wait_for(stream.read(), SILENCE_S)) is not grpc.aio.EOF:  # type: ignore[attr-defined]
                     backoff_s = BACKOFF_MIN_S
                     feed.apply(message)
-                    if message.revision > applied:
-                        applied = message.revision
-                        await stream.write(request(replica_id=self._replica_id, applied_revision=applied))
+                    report = feed.report()
+                    if message.revision > applied or report:
+                        applied = max(applied, message.revision)
+                        await stream.write(request(replica_id=self._replica_id, applied_revision=applied, **report))
             except grpc.RpcError as error:
                 log.info("watch stream ended", extra={"code": translate(error).code})
             except (TimeoutError, asyncio.InvalidStateError):
@@ -234,6 +243,17 @@ class _KeyFeed:
             self._swap(self._building)
         d._young_at_s = d._clock.monotonic_s() - message.database_age_ms / 1000
 
+    def report(self) -> dict[str, Any]:
+        """Which keys were used since the last report, at most one report a second."""
+        d = self._directory
+        now_s = d._clock.monotonic_s()
+        if not d._used or now_s - d._used_at_s < USED_EVERY_S:
+            return {}
+        d._used_at_s = now_s
+        at = d._clock.now_us() // 1_000_000
+        ids = [d._used.pop() for _ in range(min(len(d._used), USED_MAX))]
+        return {"used": [auth_pb2.KeyUse(key_id=key_id, used_at_unix_s=at) for key_id in ids]}
+
     def _swap(self, table: KeyTable) -> None:
         d = self._directory
         before, self._building = d._keys, None
@@ -273,3 +293,7 @@ class _ChannelFeed:
         if self._building is not None and message.snapshot_complete:
             d._models, self._building = self._building, None
             d._have_models = True
+
+    def report(self) -> dict[str, Any]:
+        """Channels report nothing."""
+        return {}
