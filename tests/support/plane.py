@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from services.allinone.profile import MODELS
+from services.allinone.secrets import load_or_create
 from services.analytics.app import build as build_analytics
 from services.auth.app import build as build_auth
 from services.common.clock import SystemClock
@@ -84,9 +84,7 @@ async def plane(home: Path) -> AsyncIterator[Plane]:
     servers = {name: LoopbackServer() for name in (*BUILDERS, "relay")}
     values = {
         "home": home,
-        "key_pepper": SecretStr("p" * 32),
-        "channel_secret": SecretStr(base64.b64encode(b"c" * 32).decode()),
-        "fingerprint_secret": SecretStr(base64.b64encode(b"f" * 32).decode()),
+        **{name: SecretStr(value) for name, value in load_or_create(home).items()},
         "bootstrap_admin_email": ROOT_EMAIL,
         "bootstrap_admin_password": SecretStr(ROOT_PASSWORD),
         "bootstrap_access_token": SecretStr(ROOT_TOKEN),

@@ -109,8 +109,9 @@ async def things(plane: Plane) -> Things:
 async def state(plane: Plane, workspace: str) -> Any:
     """Everything that a management write could change."""
     paths = (
-        "/api/user/self", "/api/user/access_tokens", "/api/workspace", "/api/workspace/members", "/api/workspace/settings",
-        "/api/token", "/api/channel", "/api/model", "/api/guardrail", f"{FW}/policies", f"{FW}/settings",
+        "/api/user/self", "/api/user/access_tokens", "/api/workspace", "/api/workspace/members",
+        "/api/workspace/settings", "/api/token", "/api/channel", "/api/model", "/api/guardrail",
+        f"{FW}/policies", f"{FW}/settings",
         "/api/ledger/workspace", "/api/ledger/entries",
     )  # fmt: skip
     return {path: await plane.data("GET", path, workspace=workspace) for path in paths}
@@ -229,9 +230,9 @@ async def test_refused_fields_changed_nothing(plane: Plane, things: Things) -> N
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=-1", "limit=x", "limit=100000", "limit=1.5", "limit=99999999999999999999", "cursor=x", "cursor=%00",
-     "cursor=e30", "cursor=W10", "cursor=WzEsMSwxXQ", "cursor=WyJ4Il0AAA", "cursor=%F0%9F%8D%8C", "cursor=WzFlNDAwLCJ4Il0",
-     "cursor=" + "W" * 5000, "cursor=" + "W1tb" * 255],
+    ["limit=0", "limit=-1", "limit=x", "limit=100000", "limit=1.5", "limit=99999999999999999999",
+     "cursor=x", "cursor=%00", "cursor=e30", "cursor=W10", "cursor=WzEsMSwxXQ", "cursor=WyJ4Il0AAA",
+     "cursor=%F0%9F%8D%8C", "cursor=WzFlNDAwLCJ4Il0", "cursor=" + "W" * 5000, "cursor=" + "W1tb" * 255],
 )  # fmt: skip
 async def test_bad_pages_are_refused(plane: Plane, things: Things, path: str, query: str) -> None:
     answer = await plane.call("GET", f"{path}?{query}", workspace=things.workspace)
