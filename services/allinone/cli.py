@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
@@ -60,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(command=_socket("doctor"))
     config = commands.add_parser("config", help="print the effective settings, redacted")
     config.set_defaults(command=_config)
+    anomaly = commands.add_parser("anomaly", help="try the anomaly scorer")
+    backtest = anomaly.add_subparsers(required=True, metavar="VERB").add_parser(
+        "backtest", help="score a history of timestamp,value lines; one JSON line per bucket"
+    )
+    backtest.add_argument("file", type=Path, metavar="FILE.csv")
+    backtest.add_argument("--tz", default="UTC", help="time zone of the week (default UTC)")
+    backtest.add_argument("--metric", choices=("count", "cost"), help="default: counts if all values are whole")
+    backtest.set_defaults(command=_backtest)
     admin = commands.add_parser("admin", help="regain access to a running embedded instance")
     verbs = admin.add_subparsers(required=True, metavar="VERB")
     reset = verbs.add_parser("reset-password", help="set a new one-time password")
@@ -94,6 +103,13 @@ def _socket(command: str) -> Callable[[Settings, argparse.Namespace], int]:
         return 0 if answer.get("ok", True) else 1
 
     return run
+
+
+def _backtest(_settings: Settings, args: argparse.Namespace) -> int:
+    from services.analytics.backtest import run
+
+    run(args.file, tz=args.tz, metric=args.metric, out=sys.stdout)
+    return 0
 
 
 def _up(settings: Settings, _args: argparse.Namespace) -> int:
