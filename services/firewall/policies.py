@@ -216,7 +216,7 @@ def shown(stored: Stored) -> dict[str, Any]:
 
 def policy_warnings(policy: Policy) -> list[str]:
     """What the author should look at again."""
-    return warnings(policy.rules)
+    return warnings(policy.rules, policy.default_verdict)
 
 
 def rules_of(raw: Any, previous: tuple[Rule, ...]) -> tuple[Rule, ...]:

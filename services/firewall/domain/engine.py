@@ -1,92 +1,126 @@
-"""What a policy decides about each call: rules by priority, then the default verdict; the strictest wins.
-
-Doubt falls on the safe side: arguments that two readers could see differently never satisfy an `allow` rule and
-always satisfy a restricting rule's conditions on them.
-"""
+"""Rules and policies compiled once per version; `evaluation.py` runs them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
-from services.firewall.domain.arguments import Arguments, read_arguments
 from services.firewall.domain.clauses import CompiledClause
-from services.firewall.domain.globs import parse_glob
-from services.firewall.domain.model import CALL_SURFACES, Policy, Rule, Surface, Verdict
+from services.firewall.domain.counters import CallContext
+from services.firewall.domain.destinations import Destination
+from services.firewall.domain.egress import CompiledEgress, Lookups
+from services.firewall.domain.evaluation import Evaluation
+from services.firewall.domain.facts import CallFacts
+from services.firewall.domain.globs import Glob, parse_glob
+from services.firewall.domain.model import CALL_SURFACES, Policy, Rule, Step, Surface, Verdict
+from services.firewall.domain.outcome import Call, Judgement, Outcome, observe, shown, strictest
+from services.firewall.domain.sanitize import CompiledSanitize
 
-_TOOL_SHOWN = 128
+__all__ = [
+    "Call", "CompiledPolicy", "CompiledRule", "Judgement", "Outcome", "observe", "shown", "strictest",
+]  # fmt: skip
+
 _SPARING = frozenset({Verdict.ALLOW, Verdict.AUDIT, Verdict.SANITIZE, Verdict.PENDING_APPROVAL})
-_DONE = {
-    Verdict.ALLOW: "allowed",
-    Verdict.AUDIT: "audited",
-    Verdict.DENY: "denied",
-    Verdict.SANITIZE: "sanitized",
-    Verdict.PENDING_APPROVAL: "held for approval",
-}
+_NO_CONTEXT = CallContext("", "", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One advertised tool (inbound; no arguments) or one call."""
+class CompiledStep:
+    """One step of a sequence."""
 
-    tool_name: str
-    arguments_json: str = ""
+    glob: Glob
+    egress: CompiledEgress | None
+
+    def takes(self, facts: CallFacts, lookups: Lookups) -> bool:
+        """Whether the call is one of this step; on mcp the bare tool name counts too."""
+        if not named(self.glob, facts.call.tool_name, facts.surface, bare=True):
+            return False
+        if self.egress is None:
+            return True
+        return any(self.egress.restricts(item, lookups) for item in facts.destinations)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What holds for one call on its surface. `reason` is safe to show."""
-
-    index: int
-    verdict: Verdict
-    reason: str
-    rule_id: str = ""
-    rule_label: str = ""
-    shadow: bool = False
-    gap: bool = False
-    args_hash: str = ""
-    args_summary: str = ""
+def named(glob: Glob, tool_name: str, surface: Surface, *, bare: bool) -> bool:
+    """Glob against name; with `bare`, on mcp also without the server in front."""
+    if glob.matches(tool_name):
+        return True
+    if surface is Surface.MCP and bare:
+        server, dot, rest = tool_name.partition(".")
+        return bool(server and dot) and glob.matches(rest)
+    return False
 
 
 class CompiledRule:
-    """A rule ready to run. Raises ValueError (see `CompiledClause`) when a clause cannot be."""
+    """A rule ready to run. Raises ValueError (see `CompiledClause`) when a part cannot be."""
 
-    __slots__ = ("_clauses", "_every", "_glob", "_restricting", "rule", "surfaces", "verdict")
+    __slots__ = (
+        "_clauses", "_glob", "_kinds", "_permitting", "_restricting", "egress", "needs", "rule", "sanitize", "stateful",
+        "steps", "surfaces", "verdict",
+    )  # fmt: skip
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.verdict = rule.verdict
         self.surfaces = rule.surfaces
+        self.stateful = rule.stateful
         self._glob = parse_glob(rule.tool_name_glob)
         self._clauses = tuple(map(CompiledClause, rule.args_match))
+        self._kinds = frozenset(rule.semantic_match)
         self._restricting = rule.verdict.restricting
         # A permission must hold for every value its path finds; a restriction needs one.
-        self._every = rule.verdict in (Verdict.ALLOW, Verdict.AUDIT)
+        self._permitting = rule.permitting
+        self.egress = CompiledEgress(rule.egress) if rule.egress is not None else None
+        self.sanitize = CompiledSanitize(rule.sanitize) if rule.sanitize is not None else None
+        steps: tuple[Step, ...] = rule.sequence.steps if rule.sequence is not None else ()
+        self.steps = tuple(
+            CompiledStep(parse_glob(step.tool_name_glob), CompiledEgress(step.egress) if step.egress else None)
+            for step in steps
+        )
+        self.needs = tuple(step.min_count for step in steps)
 
     def names(self, tool_name: str, surface: Surface) -> bool:
         """On mcp a restricting rule also knows a tool without its server; a permission never borrows a name."""
-        if self._glob.matches(tool_name):
-            return True
-        if surface is Surface.MCP and self._restricting:
-            server, dot, bare = tool_name.partition(".")
-            return bool(server and dot) and self._glob.matches(bare)
-        return False
+        return named(self._glob, tool_name, surface, bare=self._restricting)
 
-    def matches(self, tool_name: str, surface: Surface, arguments: Arguments | None) -> bool:
-        """True when every declared matcher does. `arguments` is None where the surface has none."""
-        if not self.names(tool_name, surface):
+    def matches(self, facts: CallFacts, destination: Destination | None, lookups: Lookups) -> bool:
+        """True when every declared matcher without counters does; `destination` on the egress surface only."""
+        if not self.names(facts.call.tool_name, facts.surface):
             return False
+        arguments = facts.arguments
         if arguments is None:
-            return not self._clauses
-        if not arguments.valid:
-            if self._restricting:
-                return True
-            if self.verdict is Verdict.ALLOW:
+            return not (self._clauses or self._kinds or self.egress)
+        if not arguments.valid and not self._restricting:
+            # Redacting what cannot be read is impossible, so a sanitize rule then denies; see `Evaluation`.
+            return self.verdict is Verdict.SANITIZE or (self.verdict is Verdict.AUDIT and not self._looks)
+        if arguments.valid:
+            if not all(clause.holds(arguments.value, every=self._permitting) for clause in self._clauses):
                 return False
-            # Redacting what cannot be read is impossible, so the engine denies; see `CompiledPolicy.judge`.
-            return self.verdict is Verdict.SANITIZE or not self._clauses
-        return all(clause.holds(arguments.value, every=self._every) for clause in self._clauses)
+            if self._kinds and not self._acts(facts):
+                return False
+        return self.egress is None or self._reaches(self.egress, facts, destination, lookups)
+
+    @property
+    def _looks(self) -> bool:
+        return bool(self._clauses or self._kinds or self.egress)
+
+    def _acts(self, facts: CallFacts) -> bool:
+        actions = facts.actions
+        if not self._permitting:
+            return not self._kinds.isdisjoint(actions.possible)
+        # A permission for some actions is none for a call that also does, or may do, another.
+        return bool(actions.certain) and actions.possible <= self._kinds
+
+    def _reaches(
+        self, egress: CompiledEgress, facts: CallFacts, destination: Destination | None, lookups: Lookups
+    ) -> bool:
+        if destination is not None:
+            return egress.admits(destination, lookups) if self._permitting else egress.restricts(destination, lookups)
+        if self._permitting:
+            found = facts.destinations
+            # Like a missing path: a call that names no destination does not satisfy a permission for some.
+            return bool(found) and all(egress.admits(item, lookups) for item in found)
+        return any(egress.restricts(item, lookups) for item in facts.destinations)
 
 
 class CompiledPolicy:
@@ -95,82 +129,60 @@ class CompiledPolicy:
     def __init__(self, policy: Policy) -> None:
         """Raises ValueError when a rule cannot be compiled; admitted rules always can."""
         self.policy = policy
-        self._shadow = policy.shadow_mode
         ordered = sorted((rule for rule in policy.rules if rule.enabled), key=lambda rule: (rule.priority, rule.id))
         compiled = [CompiledRule(rule) for rule in ordered]
-        self._by_surface = {
-            surface: tuple(rule for rule in compiled if surface in rule.surfaces) for surface in Surface
-        }
+        self.rules = {surface: tuple(rule for rule in compiled if surface in rule.surfaces) for surface in Surface}
+        self.stateful = any(rule.stateful for rule in compiled)
+        """False: no evaluation ever asks for a counter."""
+        self._resolving = any(
+            egress.resolves
+            for rule in compiled
+            for egress in (rule.egress, *(step.egress for step in rule.steps))
+            if egress is not None
+        )
         # A tool that some rule may still let through when it is called is not hidden from the model.
-        self._sparing = tuple(rule for rule in self._by_surface[Surface.RESPONSE] if rule.verdict in _SPARING)
+        self._sparing = tuple(rule for rule in self.rules[Surface.RESPONSE] if rule.verdict in _SPARING)
+        self.parses = any(rule.rule.semantic_match for rule in compiled)
+        """True: shell or SQL may be parsed, which takes milliseconds for long arguments."""
 
     @cached_property
     def may_refuse_output(self) -> bool:
         """True when a call of the answer could be refused."""
-        if self._shadow:
+        if self.policy.shadow_mode:
             return False
-        rules = self._by_surface[Surface.RESPONSE]
+        rules = (*self.rules[Surface.RESPONSE], *self.rules[Surface.EGRESS])
         return self.policy.default_verdict.enforcing or any(rule.verdict.enforcing for rule in rules)
 
+    def spares(self, tool_name: str) -> bool:
+        """A tool that a denying default leaves to the surface that sees its call."""
+        return any(rule.names(tool_name, Surface.RESPONSE) for rule in self._sparing)
+
+    def names_to_resolve(self, surface: Surface, calls: Sequence[Call]) -> tuple[str, ...]:
+        """Host names to look up before evaluating, each once; none unless a rule with `resolve_names` admits one."""
+        if not self._resolving or surface not in CALL_SURFACES:
+            return ()
+        found: dict[str, None] = {}
+        rules = [rule for rule in (*self.rules[surface], *self.rules[Surface.EGRESS]) if rule.egress or rule.steps]
+        for index, call in enumerate(calls):
+            facts = CallFacts(index, call, surface)
+            for destination in facts.destinations:
+                for rule in rules:
+                    for egress in (rule.egress, *(step.egress for step in rule.steps)):
+                        name = egress.to_resolve(destination) if egress is not None else ""
+                        if name:
+                            found[name] = None
+        return tuple(found)
+
+    def evaluate(
+        self,
+        surface: Surface,
+        calls: Sequence[Call],
+        context: CallContext = _NO_CONTEXT,
+        lookups: Lookups | None = None,
+    ) -> Evaluation:
+        """Everything but the counters. With `asks` empty, `decide({}, now_us)` needs no store."""
+        return Evaluation(self, surface, calls, context, lookups or {})
+
     def judge(self, surface: Surface, calls: Sequence[Call]) -> list[Judgement]:
-        """One judgement per call, in order."""
-        has_arguments = surface in CALL_SURFACES
-        return [
-            self._judge_one(index, call, surface, read_arguments(call.arguments_json) if has_arguments else None)
-            for index, call in enumerate(calls)
-        ]
-
-    def _judge_one(self, index: int, call: Call, surface: Surface, arguments: Arguments | None) -> Judgement:
-        tool_name = call.tool_name
-        args_hash, args_summary = (arguments.sha256, arguments.summary) if arguments is not None else ("", "")
-        for compiled in self._by_surface[surface]:
-            if compiled.matches(tool_name, surface, arguments):
-                rule = compiled.rule
-                verdict, doubt = compiled.verdict, ""
-                if arguments is not None and not arguments.valid and verdict.enforcing:
-                    doubt = f" (arguments {arguments.invalid})"
-                    verdict = Verdict.DENY if verdict is Verdict.SANITIZE else verdict
-                reason = f'tool "{shown(tool_name)}" {_DONE[verdict]} by rule "{rule.label or rule.id}"{doubt}'
-                return self._shadowed(
-                    Judgement(
-                        index, verdict, reason, rule.id, rule.label, args_hash=args_hash, args_summary=args_summary
-                    )
-                )
-        verdict = self.policy.default_verdict
-        reason = f'tool "{shown(tool_name)}" {_DONE[verdict]} by the default verdict'
-        if (
-            verdict is Verdict.DENY
-            and surface is Surface.INBOUND
-            and any(rule.names(tool_name, Surface.RESPONSE) for rule in self._sparing)
-        ):
-            verdict = Verdict.ALLOW
-            reason = f'tool "{shown(tool_name)}" is judged when it is called'
-        return self._shadowed(Judgement(index, verdict, reason, args_hash=args_hash, args_summary=args_summary))
-
-    def _shadowed(self, judgement: Judgement) -> Judgement:
-        if not self._shadow or not judgement.verdict.enforcing:
-            return judgement
-        reason = f"[shadow] would {judgement.verdict.value} — {judgement.reason}"
-        return replace(judgement, verdict=Verdict.AUDIT, reason=reason, shadow=True)
-
-
-def observe(surface: Surface, calls: Sequence[Call]) -> list[Judgement]:
-    """No policy applies and the workspace observes: everything passes and is recorded as a gap."""
-    found = []
-    for index, call in enumerate(calls):
-        arguments = read_arguments(call.arguments_json) if surface in CALL_SURFACES else None
-        reason = f'no policy covers tool "{shown(call.tool_name)}"'
-        hashed = (arguments.sha256, arguments.summary) if arguments is not None else ("", "")
-        found.append(Judgement(index, Verdict.OBSERVE, reason, gap=True, args_hash=hashed[0], args_summary=hashed[1]))
-    return found
-
-
-def strictest(judgements: Sequence[Judgement]) -> Judgement | None:
-    """The first of the strictest; None when there are none."""
-    return max(judgements, key=lambda judgement: judgement.verdict.strictness, default=None)
-
-
-def shown(tool_name: str) -> str:
-    """A tool name for messages: printable, at most 128 characters."""
-    plain = tool_name if tool_name.isprintable() else "".join(c if c.isprintable() else "�" for c in tool_name)
-    return plain if len(plain) <= _TOOL_SHOWN else plain[:_TOOL_SHOWN] + "…"
+        """As `evaluate`, every counter at its start: for trials of single calls."""
+        return list(self.evaluate(surface, calls).decide({}, 1).judgements)

@@ -1,0 +1,142 @@
+# ruff: noqa: SIM905
+"""What makes a value look like a destination: the key it stands under, its last label, and its other spellings."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import unquote
+
+BLOBS_MAX = 16
+"""Base64 words looked into, per string."""
+BLOB_CHARS_MAX = 16_384
+_KEY_MAX = 64
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_STRONG = frozenset(
+    (
+        "host hosts hostname hostnames ip ips ipaddr url urls uri uris endpoint endpoints server servers domain "
+        "domains proxy webhook fqdn baseurl upstream href"
+    ).split()
+)
+_WEAK = frozenset(
+    (
+        "address addresses addr target targets destination destinations dest remote origin site website link links "
+        "node peer callback src source to base api location redirect"
+    ).split()
+)
+_NOT_HOSTS = frozenset({"ip_protocol", "url_path", "url_encoded", "host_path", "source_code", "server_name_indication"})
+
+_GENERIC = frozenset(
+    (
+        "com net org edu gov mil int info biz pro app dev cloud xyz site online store tech page top club live shop "
+        "icu space website link click work agency ninja systems network digital solutions services email host hosting "
+        "server internal local localhost localdomain onion test example invalid lan corp home arpa aero coop museum "
+        "travel jobs mobi asia tel cat vip fun pw run zone world today life media news blog wiki one art bid loan win "
+        "party science stream download review trade date racing men gdn ltd group tools software security"
+    ).split()
+)
+_FILE_ENDINGS = frozenset(
+    (
+        "py md sh rs pl cc ps js ts go rb cs vb mk ml so st pm in tf la rc bz gz do id is be as to no it my me am at im"
+    ).split()
+)
+"""Two-letter endings that are far more often a file, a module attribute or a word than a country."""
+
+_BASE64_WORD = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![A-Za-z0-9+/_=-])")
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|u\{([0-9A-Fa-f]{1,6})\}|(/))")
+_TELLING = re.compile(
+    r"://|(?:\d{1,3}\.){3}\d{1,3}|localhost|\.internal|(?:curl|wget|rm|bash|sh|python|powershell|iwr|drop|sudo) ",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def strong_key(key: str) -> bool:
+    """The value under this key is a host or URL, whatever it looks like."""
+    return _last_words(key, _STRONG)
+
+
+@lru_cache(maxsize=4096)
+def weak_key(key: str) -> bool:
+    """The value under this key may well be one."""
+    return _last_words(key, _WEAK)
+
+
+def _last_words(key: str, words: frozenset[str]) -> bool:
+    if not key or len(key) > _KEY_MAX:
+        return False
+    plain = _CAMEL.sub("_", key).lower().replace("-", "_").replace(".", "_").replace(" ", "_")
+    if plain in _NOT_HOSTS:
+        return False
+    return plain.rpartition("_")[2] in words
+
+
+def likely_name(name: str, *, sure: bool) -> bool:
+    """A dotted name that ends as host names do; `sure` when something else (a port) says so too."""
+    labels = name.split(".")
+    last = labels[-1]
+    if last in _GENERIC or last.startswith("xn--"):
+        return True
+    if len(last) == 2 and last.isalpha():
+        return sure or last not in _FILE_ENDINGS or labels[0] == "www" or len(labels) > 3
+    return labels[0] == "www"
+
+
+def spellings(text: str) -> Iterator[str]:
+    """The text, then what it says once decoded (percent, HTML, backslash escapes, base64), each only if different."""
+    yield text
+    if "%" in text:
+        once = unquote(text)
+        if once != text:
+            yield once
+            twice = unquote(once) if "%" in once else once
+            if twice != once:
+                yield twice
+    if "&" in text and ";" in text:
+        plain = html.unescape(text)
+        if plain != text:
+            yield plain
+    if "\\" in text:
+        plain = _ESCAPE.sub(_unescape, text)
+        if plain != text:
+            yield plain
+    yield from blobs(text)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    if match[4]:
+        return "/"
+    number = int(match[1] or match[2] or match[3], 16)
+    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else ""
+
+
+def blobs(text: str) -> Iterator[str]:
+    """Base64 words whose content is text that tells something."""
+    if len(text) < 16:
+        return
+    for count, match in enumerate(_BASE64_WORD.finditer(text)):
+        if count >= BLOBS_MAX:
+            return
+        plain = decoded(match[0])
+        if plain and _TELLING.search(plain):
+            yield plain
+
+
+def decoded(word: str) -> str:
+    """The printable text a base64 word holds, or nothing."""
+    if len(word) > BLOB_CHARS_MAX:
+        return ""
+    padded = word.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        raw = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True)
+        # PowerShell encodes commands as UTF-16.
+        plain = raw.decode("utf-16-le") if raw[1::2].count(0) * 2 > len(raw) // 2 else raw.decode()
+    except (binascii.Error, ValueError):
+        return ""
+    readable = sum(char.isprintable() or char in "\t\r\n" for char in plain)
+    return plain if plain and readable >= 0.95 * len(plain) else ""
