@@ -57,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(command=_serve)
     migrate = commands.add_parser("migrate", help="apply all migrations of the distributed profile and stop")
     migrate.set_defaults(command=_migrate)
+    replay = commands.add_parser("replay", help="rebuild a projection from the event log, into empty tables")
+    replay.add_argument("projection", choices=["ledger"])
+    replay.add_argument("--into", default="", metavar="URL", help="another database (default: the ledger's own)")
+    replay.set_defaults(command=_replay)
     doctor = commands.add_parser("doctor", help="check a running embedded instance")
     doctor.set_defaults(command=_socket("doctor"))
     config = commands.add_parser("config", help="print the effective settings, redacted")
@@ -126,6 +130,12 @@ def _migrate(settings: Settings, _args: argparse.Namespace) -> int:
     from services.allinone.distributed import migrate
 
     return _run(migrate(settings))
+
+
+def _replay(settings: Settings, args: argparse.Namespace) -> int:
+    from services.allinone.replaying import replay_ledger
+
+    return _run(replay_ledger(settings, args.into))
 
 
 def _run(main_coroutine: Coroutine[Any, Any, int]) -> int:

@@ -12,7 +12,7 @@ from orca.auth.v1 import auth_pb2_grpc
 from orca.ledger.v1 import ledger_pb2_grpc
 from services.common.clock import Clock, SystemClock
 from services.common.eventlog.engine import ConsumerLoop
-from services.common.eventlog.ports import EventLog
+from services.common.eventlog.ports import EventLog, TopicPartition
 from services.common.http import Authenticator, GrpcAuthenticator, create_api
 from services.common.ids import new_id
 from services.common.rpc import RpcServer
@@ -90,13 +90,29 @@ async def build(
         "Orca ledger", authenticator or GrpcAuthenticator(auth_pb2_grpc.AuthServiceStub(channels("auth")))
     )
     asgi.include_router(routes(database, reader, reversals, clock, notify))
-    spend = SpendConsumer(SettlementStore(database, clock), notify)
+    settlement = SettlementStore(database, clock)
+    spend_loop: ConsumerLoop
+
+    async def resume(partitions: frozenset[TopicPartition]) -> None:
+        # The database knows what was booked; the group's commit may be ahead of a restored one.
+        for partition, offset in (await settlement.positions(partitions)).items():
+            await spend_loop.seek(partition, offset)
+
+    spend_loop = ConsumerLoop(
+        log,
+        SPEND_GROUP,
+        (SPEND,),
+        SpendConsumer(settlement, notify),
+        clock,
+        batch_max=SPEND_BATCH_MAX,
+        on_assigned=resume,
+    )
     return App(
         name="ledger",
         asgi=asgi,
         database=database,
         publisher=publisher,
-        spend=ConsumerLoop(log, SPEND_GROUP, (SPEND,), spend, clock, batch_max=SPEND_BATCH_MAX),
+        spend=spend_loop,
         keys=ConsumerLoop(log, CONFIG_GROUP, (CONFIG,), KeyConsumer(database, clock, notify), clock),
         sweeper=Sweeper(reversals, notify),
         servicer=LedgerServicer(

@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
@@ -48,14 +49,11 @@ class SpendConsumer:
         for record in records:
             where = (record.topic, record.partition)
             positions[where] = record.offset + 1
-            try:
-                event = spend_of(record.value)
-            except ValueError as error:
-                key_id = record.key.decode("utf-8", "replace").replace("\0", "")
-                parked.append(Parked(record.topic, record.partition, record.offset, key_id, str(error), record.value))
-            else:
-                if event is not None:
+            match parse(record):
+                case SpendEvent() as event:
                     spends.append((where, record.offset, event))
+                case Parked() as item:
+                    parked.append(item)
         done = await self._store.settle(Batch(spends, parked, positions))
         metrics.EVENTS.inc(done.booked)
         metrics.OVERRUN.inc(done.overrun)
@@ -68,6 +66,15 @@ class SpendConsumer:
             log.info("leases with a gap", extra={"count": len(done.gaps)})
         if done.booked:
             self._notify()
+
+
+def parse(record: ConsumedRecord) -> SpendEvent | Parked | None:
+    """The spend in a record, the record to be parked, or None for the ledger's own movements."""
+    try:
+        return spend_of(record.value)
+    except ValueError as error:
+        key_id = record.key.decode("utf-8", "replace").replace("\0", "")
+        return Parked(record.topic, record.partition, record.offset, key_id, str(error), record.value)
 
 
 def spend_of(value: bytes) -> SpendEvent | None:
@@ -108,6 +115,7 @@ def spend_of(value: bytes) -> SpendEvent | None:
         spent=spent,
         key_lease=_position(spend.key_lease) if spend.HasField("key_lease") else None,
         workspace_lease=_position(spend.workspace_lease) if spend.HasField("workspace_lease") else None,
+        blocked_lease=_position(spend.blocked_lease) if spend.HasField("blocked_lease") else None,
     )
 
 
@@ -122,6 +130,7 @@ def _texts(envelope: Envelope) -> tuple[bytes, ...]:
         spend.model,
         spend.key_lease.lease_id,
         spend.workspace_lease.lease_id,
+        spend.blocked_lease.lease_id,
     )
     return tuple(text.encode() for text in texts)
 
@@ -163,17 +172,23 @@ def key_of(record: ConsumedRecord) -> tuple[KeyRecord, bool] | None:
             return None
         change = envelope.config
         fields = json.loads(change.fields_json)
-        limit = fields["credit_limit_nano_usd"]
+        limit = _limit_of(fields["credit_limit_nano_usd"])
+        own = fields.get("blocked_output_limit_nano_usd")
         key = KeyRecord(
             change.entity_id,
             envelope.workspace_id,
             str(fields["account_id"]),
-            None if limit is None else int(limit),
+            limit,
             change.version,
+            limit if own is None else int(own),
         )
         return key, change.operation == "delete" or not fields.get("enabled", True)
     except (DecodeError, ValueError, KeyError, TypeError) as error:
         raise Poison(record, f"not a key change ({type(error).__name__})") from None
+
+
+def _limit_of(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 class Sweeper:

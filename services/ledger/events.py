@@ -43,18 +43,25 @@ class Movement:
     made_entry_id: str = ""
     approval_id: str = ""
     request_id: str = ""
+    model: str = ""
+    workspace_amount: int = 0
+    """The same movement's amount on the workspace's account."""
+    blocked_amount: int = 0
+    """The same movement's amount on the account of refused answers."""
+    occurred_at_us: int = 0
+    """0: when it is published."""
 
     @property
     def record_key(self) -> str:
         """Movements of one account stay in order: by key, or by workspace for its account."""
-        return self.key_id if self.account_kind == "key" and self.key_id else self.account_id
+        return self.key_id if self.account_kind != "workspace" and self.key_id else self.account_id
 
     def envelope(self, clock: Clock) -> Envelope:
         """The event, with its id minted."""
         return Envelope(
             event_id=new_id("ev"),
             producer_id=SERVICE,
-            occurred_at_unix_us=clock.now_us(),
+            occurred_at_unix_us=self.occurred_at_us or clock.now_us(),
             workspace_id=self.workspace_id,
             key_id=self.key_id,
             request_id=self.request_id,
@@ -75,5 +82,8 @@ class Movement:
                 final_used_nano_usd=self.final_used,
                 made_entry_id=self.made_entry_id,
                 approval_id=self.approval_id,
+                workspace_amount_nano_usd=self.workspace_amount,
+                model=self.model,
+                blocked_amount_nano_usd=self.blocked_amount,
             ),
         )

@@ -22,6 +22,9 @@ _REFUSALS = {
     (Kind.KEY, Reason.EXHAUSTED): pb.REFUSAL_KEY_EXHAUSTED,
     (Kind.KEY, Reason.HELD): pb.REFUSAL_KEY_HELD,
     (Kind.KEY, Reason.FROZEN): pb.REFUSAL_FROZEN,
+    (Kind.BLOCKED, Reason.EXHAUSTED): pb.REFUSAL_BLOCKED_EXHAUSTED,
+    (Kind.BLOCKED, Reason.HELD): pb.REFUSAL_BLOCKED_HELD,
+    (Kind.BLOCKED, Reason.FROZEN): pb.REFUSAL_FROZEN,
     (Kind.WORKSPACE, Reason.EXHAUSTED): pb.REFUSAL_WORKSPACE_EXHAUSTED,
     (Kind.WORKSPACE, Reason.HELD): pb.REFUSAL_WORKSPACE_HELD,
     (Kind.WORKSPACE, Reason.FROZEN): pb.REFUSAL_FROZEN,
@@ -54,6 +57,8 @@ class LedgerServicer:
             response.key_lease.CopyFrom(self._lease(acquired.key_lease))
         if acquired.workspace_lease is not None:
             response.workspace_lease.CopyFrom(self._lease(acquired.workspace_lease))
+        if acquired.blocked_lease is not None:
+            response.blocked_lease.CopyFrom(self._lease(acquired.blocked_lease))
         self._notify()
         return response
 
@@ -141,13 +146,17 @@ def _acquire_of(request: pb.AcquireRequest) -> Acquire:
     if not request.key.account_id:
         raise BadRequest("key.account_id: is missing", param="key.account_id")
     limit = request.key_limit_nano_usd if request.HasField("key_limit_nano_usd") else None
-    key = KeyRecord(request.key_id, request.workspace_id, request.key.account_id, limit, request.key_version)
+    blocked_limit = request.blocked_limit_nano_usd if request.HasField("blocked_limit_nano_usd") else None
+    key = KeyRecord(
+        request.key_id, request.workspace_id, request.key.account_id, limit, request.key_version, blocked_limit
+    )
     return Acquire(
         request.acquire_id,
         request.replica_id,
         key,
         _ask_of("key", request.key),
         _ask_of("workspace", request.workspace) if request.HasField("workspace") else None,
+        _ask_of("blocked", request.blocked) if request.HasField("blocked") else None,
     )
 
 

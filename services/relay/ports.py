@@ -104,11 +104,6 @@ class CreditGate(Protocol):
     def blocked_fits(self, entry: KeyEntry, worst_case_nano_usd: int) -> bool:
         """blocked + in flight + this worst case ≤ the key's blocked limit."""
 
-    async def redeem(self, entry: KeyEntry, request_id: str, approval_id: str) -> int:
-        """Charges the held answer of `request_id` to the key, once per approval: nano-USD moved from `blocked` to
-        `settled`. Idempotent. 402 `credit_limit_exceeded` when it no longer fits, 429 `credit_held`, 503
-        `ledger_unavailable` (also while its spend has not reached the ledger), 409 for a second approval."""
-
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:

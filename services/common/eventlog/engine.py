@@ -137,6 +137,10 @@ class ConsumerLoop:
         await self._consumer.stop()
         await self._dead_letters.stop()
 
+    async def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Reads on from an offset that the handler stored itself; for `on_assigned`."""
+        await self._consumer.seek(partition, offset)
+
     async def wait(self) -> None:
         """Returns when the loop was stopped; raises what stopped it: a bug, or TooMuchPoison."""
         if self._task is not None:

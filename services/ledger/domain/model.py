@@ -7,7 +7,7 @@ reordered events end in the same state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -16,6 +16,8 @@ class Kind(StrEnum):
 
     KEY = "key"
     WORKSPACE = "workspace"
+    BLOCKED = "blocked"
+    """Refused answers of a key, bounded by its blocked limit; `settled` is what they cost."""
 
 
 class LeaseState(StrEnum):
@@ -24,6 +26,11 @@ class LeaseState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     FORFEITED = "forfeited"
+
+
+def blocked_account(account_id: str) -> str:
+    """The account of refused answers that belongs to a key's account."""
+    return f"{account_id}:blocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,19 @@ class Lease:
     def outstanding(self) -> int:
         """What it still ties up: held, or forfeited once its replica was lost."""
         return max(0, self.granted - self.returned - self.reported)
+
+    def reported_more(self, used: int, running_total: int) -> Lease:
+        """One more spend was seen; `running_total` is the relay's count with it."""
+        return replace(self, reported=self.reported + used, running_total=max(self.running_total, running_total))
+
+    def ended(self, state: LeaseState, returned: int, final_used: int | None) -> Lease:
+        """The later of two positions: what grows has grown, a forfeit stays one, the first last word stands."""
+        return replace(
+            self,
+            state=LeaseState.FORFEITED if self.state is LeaseState.FORFEITED else state,
+            returned=max(self.returned, returned),
+            final_used=self.final_used if self.final_used is not None else final_used,
+        )
 
     @property
     def gap(self) -> bool:

@@ -23,12 +23,16 @@ class Spent:
 
     def used_under(self, kind: Kind) -> int:
         """What it takes from a lease: refused answers are not charged to keys, only to workspaces."""
+        if kind is Kind.BLOCKED:
+            return self.blocked
         used = self.settled + self.unconfirmed
         return used + self.blocked if kind is Kind.WORKSPACE else used
 
 
-def spend_unleased(spent: Spent) -> Amounts:
+def spend_unleased(kind: Kind, spent: Spent) -> Amounts:
     """On an uncapped account."""
+    if kind is Kind.BLOCKED:
+        return Amounts(settled=spent.blocked)
     return Amounts(settled=spent.settled, unconfirmed=spent.unconfirmed, blocked=spent.blocked, overrun=spent.overrun)
 
 
@@ -36,17 +40,23 @@ def spend(lease: Lease, spent: Spent, running_total: int) -> tuple[Lease, Amount
     """Books a spend under a lease in any state; `running_total` is the relay's count including this spend."""
     used = spent.used_under(lease.kind)
     covered = min(used, lease.outstanding)
-    booked = _cut(lease.kind, spent, used - covered)
-    moved = replace(lease, reported=lease.reported + used, running_total=max(lease.running_total, running_total))
-    change = spend_unleased(booked) + _release(lease, covered)
+    moved = lease.reported_more(used, running_total)
+    change = charge(lease.kind, spent, used - covered) + _release(lease, covered)
     if moved.final_used is None:
         return moved, change
     closed, back = _give_back(moved)
     return closed, change + back
 
 
+def charge(kind: Kind, spent: Spent, excess: int) -> Amounts:
+    """The charge on an account; what is beyond the lease is overrun there: the unknown part first, then the
+    charge, then the refused part."""
+    if kind is Kind.BLOCKED:
+        return Amounts(settled=spent.blocked - excess, overrun=excess)
+    return spend_unleased(kind, _cut(kind, spent, excess))
+
+
 def _cut(kind: Kind, spent: Spent, excess: int) -> Spent:
-    """Turns the excess into overrun: the unknown part first, then the charge, then the refused part."""
     unconfirmed = max(0, spent.unconfirmed - excess)
     rest = excess - (spent.unconfirmed - unconfirmed)
     settled = max(0, spent.settled - rest)

@@ -18,7 +18,7 @@ from services.common.errors import Conflict, NotFound
 from services.common.ids import new_id
 from services.common.storage import Database, insert_for
 from services.ledger.domain.granting import Ask, Reason, Refused, Unlimited, decide
-from services.ledger.domain.model import Amounts, Kind, Lease
+from services.ledger.domain.model import Amounts, Kind, Lease, blocked_account
 from services.ledger.domain.settlement import close
 from services.ledger.events import Movement
 from services.ledger.storage.limits import KeyRecord, apply_key, ensure_account
@@ -37,6 +37,7 @@ class Acquire:
     key: KeyRecord
     key_ask: Ask | None
     workspace_ask: Ask | None
+    blocked_ask: Ask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Acquired:
 
     key_lease: Any = None
     workspace_lease: Any = None
+    blocked_lease: Any = None
     refused: tuple[Kind, Refused] | None = None
     workspace_unlimited: bool = False
     key_blocked: int = 0
@@ -67,12 +69,12 @@ class LeaseStore:
         self._ttl_us = round(ttl_s * 1_000_000)
 
     async def acquire(self, ask: Acquire) -> Acquired:
-        """Grants both leases or neither. Raises NotFound for another workspace's account."""
+        """Grants all leases asked for or none. Raises NotFound for another workspace's account."""
         await self._prepare(ask)
         try:
             async with self._database.write() as tx:
                 stored = await self._stored(tx, ask)
-                return stored or await self._grant_both(tx, ask)
+                return stored or await self._grant_all(tx, ask)
         except _Abandon as abandoned:
             if abandoned.answer is not None:
                 return abandoned.answer
@@ -101,12 +103,13 @@ class LeaseStore:
         row = (await tx.execute(sa.select(ACQUIRES).where(ACQUIRES.c.id == ask.acquire_id))).first()
         if row is None:
             return None
-        ids = [lease_id for lease_id in (row.key_lease_id, row.workspace_lease_id) if lease_id]
+        ids = [i for i in (row.key_lease_id, row.workspace_lease_id, row.blocked_lease_id) if i]
         leases = {lease.id: lease for lease in await tx.execute(sa.select(LEASES).where(LEASES.c.id.in_(ids)))}
         key, workspace = await self._accounts(tx, ask)
         return Acquired(
             leases.get(row.key_lease_id),
             leases.get(row.workspace_lease_id),
+            leases.get(row.blocked_lease_id),
             workspace_unlimited=workspace.limit_nano_usd is None,
             key_blocked=key.blocked,
         )
@@ -116,19 +119,25 @@ class LeaseStore:
         rows = {row.id: row for row in await tx.execute(query)}
         return rows[ask.key.account_id], rows[ask.key.workspace_id]
 
-    async def _grant_both(self, tx: AsyncConnection, ask: Acquire) -> Acquired:
-        key_lease = workspace_lease = None
-        if ask.key_ask is not None:
-            key_lease = await self._grant(tx, ask, ask.key.account_id, ask.key_ask)
-        if ask.workspace_ask is not None:
-            workspace_lease = await self._grant(tx, ask, ask.key.workspace_id, ask.workspace_ask)
-        leases = [row for row in (key_lease, workspace_lease) if row is not None]
+    async def _grant_all(self, tx: AsyncConnection, ask: Acquire) -> Acquired:
+        # The order in which accounts are locked, everywhere.
+        granted = [
+            None if wanted is None else await self._grant(tx, ask, account_id, wanted)
+            for account_id, wanted in (
+                (ask.key.account_id, ask.key_ask),
+                (blocked_account(ask.key.account_id), ask.blocked_ask),
+                (ask.key.workspace_id, ask.workspace_ask),
+            )
+        ]
+        key_lease, blocked_lease, workspace_lease = granted
+        leases = [row for row in granted if row is not None]
         key, workspace = await self._accounts(tx, ask)
         if leases:
             taken = {
                 "id": ask.acquire_id,
                 "key_lease_id": key_lease.id if key_lease is not None else None,
                 "workspace_lease_id": workspace_lease.id if workspace_lease is not None else None,
+                "blocked_lease_id": blocked_lease.id if blocked_lease is not None else None,
                 "expires_at_us": self._clock.now_us() + self._ttl_us,
             }
             inserted = await tx.execute(insert_for(tx)(ACQUIRES).values(taken).on_conflict_do_nothing())
@@ -138,6 +147,7 @@ class LeaseStore:
         return Acquired(
             key_lease,
             workspace_lease,
+            blocked_lease,
             workspace_unlimited=workspace.limit_nano_usd is None,
             key_blocked=key.blocked,
         )

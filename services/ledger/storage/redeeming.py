@@ -17,7 +17,7 @@ from services.common.clock import Clock
 from services.common.errors import Conflict, NotFound
 from services.common.storage import Database
 from services.ledger.domain.granting import Reason, Refused, refusal
-from services.ledger.domain.model import Amounts, Kind
+from services.ledger.domain.model import Amounts, Kind, blocked_account
 from services.ledger.events import Movement
 from services.ledger.storage.leases import counted
 from services.ledger.storage.rows import account_of, move_amounts, publish
@@ -74,9 +74,17 @@ class RedeemStore:
             on_workspace = sum(entry.workspace_blocked for entry in held)
             # What a workspace's limit counts does not change: blocked counts there as well.
             moved = Amounts(settled=on_workspace, blocked=-on_workspace)
-            await move_amounts(tx, {(Kind.WORKSPACE, ask.workspace_id): moved})
-            await tx.execute(ENTRIES.insert().values(self._entry(ask, held, needed, on_workspace)))
-            await publish(tx, self._clock, _movements(ask, needed, on_workspace))
+            counted_amount = sum(entry.blocked_counted for entry in held)
+            await move_amounts(
+                tx,
+                {
+                    (Kind.BLOCKED, blocked_account(ask.account_id)): Amounts(settled=-counted_amount),
+                    (Kind.WORKSPACE, ask.workspace_id): moved,
+                },
+            )
+            entry = self._entry(ask, held, needed, on_workspace, counted_amount)
+            await tx.execute(ENTRIES.insert().values(entry))
+            await publish(tx, self._clock, [_movement(ask, entry)])
         return Redeemed(settled=needed, needed=needed)
 
     async def _held(self, tx: AsyncConnection, ask: Redemption) -> Sequence[Any]:
@@ -116,7 +124,9 @@ class RedeemStore:
             raise NotFound("no such account in this workspace")
         return refusal(account_of(row), amount) or Refused(Reason.HELD, 0, 0)
 
-    def _entry(self, ask: Redemption, held: Sequence[Any], amount: int, on_workspace: int) -> dict[str, Any]:
+    def _entry(
+        self, ask: Redemption, held: Sequence[Any], amount: int, on_workspace: int, counted_amount: int
+    ) -> dict[str, Any]:
         return {
             "id": ask.entry_id,
             "kind": "redeem",
@@ -130,6 +140,7 @@ class RedeemStore:
             "amount": amount,
             "settled": amount,
             "blocked": -amount,
+            "blocked_counted": -counted_amount,
             "workspace_settled": on_workspace,
             "workspace_blocked": -on_workspace,
         }
@@ -141,21 +152,20 @@ def _repeated(ask: Redemption, done: Any) -> Redeemed:
     return Redeemed(settled=done.amount, needed=done.amount)
 
 
-def _movements(ask: Redemption, amount: int, on_workspace: int) -> list[Movement]:
-    return [
-        Movement(
-            "redeem",
-            ask.workspace_id,
-            account_id,
-            kind.value,
-            amount=moved,
-            key_id=ask.key_id,
-            made_entry_id=ask.entry_id,
-            approval_id=ask.approval_id,
-            request_id=ask.request_id,
-        )
-        for kind, account_id, moved in (
-            (Kind.KEY, ask.account_id, amount),
-            (Kind.WORKSPACE, ask.workspace_id, on_workspace),
-        )
-    ]
+def _movement(ask: Redemption, entry: dict[str, Any]) -> Movement:
+    return Movement(
+        "redeem",
+        ask.workspace_id,
+        ask.account_id,
+        Kind.KEY.value,
+        amount=entry["settled"],
+        workspace_amount=entry["workspace_settled"],
+        blocked_amount=-entry["blocked_counted"],
+        key_id=ask.key_id,
+        entry_id=entry["refers_to"],
+        made_entry_id=ask.entry_id,
+        approval_id=ask.approval_id,
+        request_id=ask.request_id,
+        model=entry["model"],
+        occurred_at_us=entry["occurred_at_us"],
+    )

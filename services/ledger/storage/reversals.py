@@ -62,7 +62,7 @@ class ReversalStore:
             changes[account] = changes.get(account, Amounts()) + change
             entry = self._entry("forfeit", row, change.forfeited)
             entries.append(entry)
-            movements.append(_movement("forfeit", row, lease, change.forfeited, entry["id"]))
+            movements.append(_movement("forfeit", row, lease, entry["id"], entry))
         await store_leases(tx, leases)
         await move_amounts(tx, changes)
         if entries:
@@ -108,23 +108,21 @@ class ReversalStore:
             (Kind.WORKSPACE, entry.workspace_id, int(entry.workspace_unconfirmed)),
         )
         await move_amounts(tx, {(kind, account_id): Amounts(unconfirmed=-amount) for kind, account_id, amount in parts})
-        made_id = await self._record(
-            tx, entry, parts[0][2], {"unconfirmed": -parts[0][2], "workspace_unconfirmed": -parts[1][2]}
+        taken = {"unconfirmed": -parts[0][2], "workspace_unconfirmed": -parts[1][2]}
+        made = await self._record(tx, entry, parts[0][2], taken)
+        movement = Movement(
+            "reversal",
+            entry.workspace_id,
+            entry.account_id,
+            Kind.KEY.value,
+            amount=parts[0][2],
+            workspace_amount=parts[1][2],
+            key_id=entry.key_id,
+            entry_id=entry.id,
+            made_entry_id=made["id"],
+            occurred_at_us=made["occurred_at_us"],
         )
-        movements = [
-            Movement(
-                "reversal",
-                entry.workspace_id,
-                account_id,
-                kind.value,
-                amount,
-                entry.key_id,
-                entry_id=entry.id,
-                made_entry_id=made_id,
-            )
-            for kind, account_id, amount in parts
-        ]
-        await publish(tx, self._clock, movements)
+        await publish(tx, self._clock, [movement])
         return parts[0][2]
 
     async def _reverse_forfeit(self, tx: AsyncConnection, entry: Any) -> int:
@@ -136,26 +134,26 @@ class ReversalStore:
             raise Conflict("nothing is left of the forfeit: its spend arrived or its replica closed it")
         await store_leases(tx, {row.id: lease})
         await move_amounts(tx, {(lease.kind, row.account_id): change})
-        made_id = await self._record(tx, entry, -change.forfeited, {})
-        await publish(tx, self._clock, [_movement("reversal", row, lease, -change.forfeited, entry.id, made_id)])
+        made = await self._record(tx, entry, -change.forfeited, {})
+        reversal = _movement("reversal", row, lease, entry.id, made)
+        await publish(tx, self._clock, [reversal])
         return -change.forfeited
 
-    async def _record(self, tx: AsyncConnection, entry: Any, amount: int, parts: dict[str, int]) -> str:
-        made_id = new_id("ent")
+    async def _record(self, tx: AsyncConnection, entry: Any, amount: int, parts: dict[str, int]) -> dict[str, Any]:
         values = {
-            "id": made_id,
+            "id": new_id("ent"),
             "kind": "reversal",
             "workspace_id": entry.workspace_id,
             "account_id": entry.account_id,
             "key_id": entry.key_id,
             "occurred_at_us": self._clock.now_us(),
-            "lease_id": entry.lease_id,
+            "lease_id": entry.lease_id if entry.kind == "forfeit" else "",
             "refers_to": entry.id,
             "amount": amount,
             **parts,
         }
         await tx.execute(ENTRIES.insert().values(values))
-        return made_id
+        return values
 
     def _entry(self, kind: str, row: Any, amount: int) -> dict[str, Any]:
         return {
@@ -170,18 +168,19 @@ class ReversalStore:
         }
 
 
-def _movement(kind: str, row: Any, after: Lease, amount: int, entry_id: str, made_entry_id: str = "") -> Movement:
+def _movement(kind: str, row: Any, after: Lease, about: str, made: dict[str, Any]) -> Movement:
     return Movement(
         kind,
         row.workspace_id,
         row.account_id,
         row.kind,
-        amount=amount,
+        amount=made["amount"],
         key_id=row.key_id,
         lease_id=row.id,
         replica_id=row.replica_id,
         fence=row.fence,
-        entry_id=entry_id,
         returned=after.returned,
-        made_entry_id=made_entry_id,
+        entry_id=about,
+        made_entry_id=made["id"],
+        occurred_at_us=made["occurred_at_us"],
     )

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.clock import Clock
+from services.common.eventlog.ports import TopicPartition
 from services.common.storage import Database, insert_for
-from services.ledger.domain.model import Amounts, Kind, Lease
+from services.ledger.domain.model import Amounts, Kind, Lease, blocked_account
 from services.ledger.domain.settlement import Spent, spend, spend_unleased
 from services.ledger.events import Movement
 from services.ledger.storage.leases import close_movement
@@ -50,6 +51,12 @@ class SpendEvent:
     spent: Spent
     key_lease: Position | None
     workspace_lease: Position | None
+    blocked_lease: Position | None = None
+
+    @property
+    def positions(self) -> Iterable[Position]:
+        """Its places under leases."""
+        return (p for p in (self.key_lease, self.blocked_lease, self.workspace_lease) if p is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,13 @@ class SettlementStore:
         self._database = database
         self._clock = clock
 
+    async def positions(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where to read on, of those partitions that something was booked from."""
+        table = CONSUMER_POSITIONS
+        async with self._database.read() as conn:
+            stored = {(row.topic, row.partition): row.next_offset for row in await conn.execute(sa.select(table))}
+        return {p: stored[p.topic, p.partition] for p in partitions if (p.topic, p.partition) in stored}
+
     async def settle(self, batch: Batch) -> Settled:
         """Applies a batch. Raises Unavailable with no spend applied."""
         done = Settled()
@@ -109,15 +123,13 @@ class SettlementStore:
         return done
 
     async def _book(self, tx: AsyncConnection, events: Sequence[SpendEvent], done: Settled) -> None:
-        await _ensure_accounts(tx, events)
-        new = await _insert_entries(tx, events)
+        await ensure_accounts(tx, events)
+        new = await insert_entries(tx, events)
         unique = {event.event_id: event for event in events if event.event_id in new}
-        positions = [p for e in unique.values() for p in (e.key_lease, e.workspace_lease) if p is not None]
-        rows = await lock_leases(tx, [position.lease_id for position in positions])
+        rows = await lock_leases(tx, [position.lease_id for e in unique.values() for position in e.positions])
         tally = _Tally(rows)
         corrections = [entry for event in unique.values() if (entry := tally.book(event)) is not None]
-        if corrections:
-            await tx.execute(_CORRECT, corrections)
+        await correct(tx, corrections)
         await store_leases(tx, tally.changed())
         await move_amounts(tx, tally.changes)
         await publish(tx, self._clock, [*tally.overruns, *tally.closes()])
@@ -136,19 +148,22 @@ class _Tally:
         self.changes: dict[tuple[Kind, str], Amounts] = {}
         self.overruns: list[Movement] = []
 
-    def book(self, event: SpendEvent) -> dict[str, Any] | None:
+    def book(self, event: SpendEvent) -> tuple[str, dict[str, int]] | None:
         """Books one event on both accounts; the entry's correction when an account took less than the event says."""
         key = self._on(Kind.KEY, event, event.account_id, event.key_lease)
         workspace = self._on(Kind.WORKSPACE, event, event.workspace_id, event.workspace_lease)
-        as_said = spend_unleased(event.spent)
-        if key == as_said and workspace == as_said:
+        counted = event.spent.blocked
+        if counted or event.blocked_lease is not None:
+            counted = self._on(Kind.BLOCKED, event, blocked_account(event.account_id), event.blocked_lease).settled
+        parts = entry_parts(key, workspace, counted)
+        if parts == as_said(event.spent):
             return None
-        return {"row_id": event.event_id, **{f"new_{name}": value for name, value in _parts(key, workspace).items()}}
+        return event.event_id, parts
 
     def _on(self, kind: Kind, event: SpendEvent, account_id: str, position: Position | None) -> Amounts:
         """Books on one account; the entry's part there."""
         row = self._rows.get(position.lease_id) if position is not None else None
-        said = spend_unleased(event.spent)
+        said = spend_unleased(kind, event.spent)
         if position is None or row is None or row.account_id != account_id:
             change = part = said
         else:
@@ -174,7 +189,7 @@ class _Tally:
 
 
 _PARTS = ("settled", "unconfirmed", "blocked", "overrun")
-_PART_COLUMNS = (*_PARTS, *(f"workspace_{name}" for name in _PARTS))
+_PART_COLUMNS = (*_PARTS, *(f"workspace_{name}" for name in _PARTS), "blocked_counted")
 _CORRECT = (
     ENTRIES.update()
     .where(ENTRIES.c.id == sa.bindparam("row_id"))
@@ -182,10 +197,23 @@ _CORRECT = (
 )
 
 
-def _parts(key: Amounts, workspace: Amounts) -> dict[str, int]:
-    """An entry's columns for its parts on both accounts."""
+def entry_parts(key: Amounts, workspace: Amounts, counted: int) -> dict[str, int]:
+    """An entry's columns for its parts on the three accounts."""
     values = [getattr(amounts, name) for amounts in (key, workspace) for name in _PARTS]
-    return dict(zip(_PART_COLUMNS, values, strict=True))
+    return dict(zip(_PART_COLUMNS, [*values, counted], strict=True))
+
+
+def as_said(spent: Spent) -> dict[str, int]:
+    """The columns where no account took less than the event says."""
+    said = spend_unleased(Kind.KEY, spent)
+    return entry_parts(said, said, spent.blocked)
+
+
+async def correct(tx: AsyncConnection, corrections: Sequence[tuple[str, Mapping[str, int]]]) -> None:
+    """Rewrites entries of which an account took less than the event said; (entry id, columns)."""
+    rows = [{"row_id": i, **{f"new_{name}": value for name, value in parts.items()}} for i, parts in corrections]
+    if rows:
+        await tx.execute(_CORRECT, rows)
 
 
 def _overrun(kind: Kind, event: SpendEvent, account_id: str, row: Any, excess: int) -> Movement:
@@ -224,9 +252,14 @@ async def _advance(tx: AsyncConnection, to: Mapping[tuple[str, int], int], at: M
             await tx.execute(table.update().where(*where).values(next_offset=offset))
 
 
-async def _ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) -> None:
+async def ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) -> None:
     """Accounts of uncapped keys may be seen here first."""
     wanted = {event.account_id: (event.workspace_id, Kind.KEY) for event in events}
+    wanted |= {
+        blocked_account(event.account_id): (event.workspace_id, Kind.BLOCKED)
+        for event in events
+        if event.spent.blocked or event.blocked_lease
+    }
     wanted |= {event.workspace_id: (event.workspace_id, Kind.WORKSPACE) for event in events}
     known: set[str] = set()
     for part in chunks(wanted):
@@ -236,7 +269,7 @@ async def _ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) ->
         await ensure_account(tx, account_id, workspace_id, kind)
 
 
-async def _insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> set[str]:
+async def insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> set[str]:
     """Inserts one entry per event; the ids that were not there before.
 
     Equal ids share a key and so a partition, whose position this transaction has locked: nobody inserts one between
@@ -253,7 +286,6 @@ async def _insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> 
 
 
 def _entry(event: SpendEvent) -> dict[str, Any]:
-    said = spend_unleased(event.spent)
     return {
         "id": event.event_id,
         "kind": "spend",
@@ -265,13 +297,24 @@ def _entry(event: SpendEvent) -> dict[str, Any]:
         "model": event.model,
         "lease_id": event.key_lease.lease_id if event.key_lease else "",
         "workspace_lease_id": event.workspace_lease.lease_id if event.workspace_lease else "",
+        "blocked_lease_id": event.blocked_lease.lease_id if event.blocked_lease else "",
         "estimated": event.estimated,
-        **_parts(said, said),
+        **as_said(event.spent),
     }
 
 
 async def _park(tx: AsyncConnection, item: Parked) -> int:
     """Keeps the record and freezes its key's account; other keys go on. Returns accounts frozen."""
+    if not await keep_parked(tx, item):
+        return 0
+    account = sa.select(KEYS.c.account_id).where(KEYS.c.id == item.key_id).scalar_subquery()
+    await recall(tx, LEASES.c.account_id == account)
+    frozen = await tx.execute(ACCOUNTS.update().where(ACCOUNTS.c.id == account).values(frozen=True))
+    return frozen.rowcount
+
+
+async def keep_parked(tx: AsyncConnection, item: Parked) -> bool:
+    """Keeps a record that cannot be booked; whether it is news."""
     row = {
         "topic": item.topic,
         "partition": item.partition,
@@ -280,9 +323,4 @@ async def _park(tx: AsyncConnection, item: Parked) -> int:
         "reason": item.reason,
         "value": item.value,
     }
-    if (await tx.execute(insert_for(tx)(PARKED).values(row).on_conflict_do_nothing())).rowcount != 1:
-        return 0
-    account = sa.select(KEYS.c.account_id).where(KEYS.c.id == item.key_id).scalar_subquery()
-    await recall(tx, LEASES.c.account_id == account)
-    frozen = await tx.execute(ACCOUNTS.update().where(ACCOUNTS.c.id == account).values(frozen=True))
-    return frozen.rowcount
+    return bool((await tx.execute(insert_for(tx)(PARKED).values(row).on_conflict_do_nothing())).rowcount == 1)

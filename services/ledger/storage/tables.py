@@ -78,6 +78,7 @@ ACQUIRES = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("key_lease_id", sa.Text),
     sa.Column("workspace_lease_id", sa.Text),
+    sa.Column("blocked_lease_id", sa.Text),
     sa.Column("expires_at_us", sa.BigInteger, nullable=False),
     sa.Index("acquires_expiry", "expires_at_us"),
 )
@@ -95,6 +96,7 @@ ENTRIES = sa.Table(
     sa.Column("model", sa.Text, nullable=False, server_default=""),
     sa.Column("lease_id", sa.Text, nullable=False, server_default=""),
     sa.Column("workspace_lease_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("blocked_lease_id", sa.Text, nullable=False, server_default=""),
     sa.Column("refers_to", sa.Text, nullable=False, server_default=""),
     # What `forfeit`, `reversal`, `redeem` moved; positive.
     _amount("amount"),
@@ -103,6 +105,8 @@ ENTRIES = sa.Table(
     _amount("unconfirmed"),
     _amount("blocked"),
     _amount("overrun"),
+    # What of `blocked` the key's blocked limit counts.
+    _amount("blocked_counted"),
     # The same on the workspace's account, which differs after an overrun.
     _amount("workspace_settled"),
     _amount("workspace_unconfirmed"),

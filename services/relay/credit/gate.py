@@ -32,7 +32,6 @@ log = logging.getLogger("orca.relay.credit")
 WORKSPACE_SLICES = 4
 """A workspace's slice is this many times a key's, so that its row is touched rarely."""
 HELD_POLL_S = 0.1
-NOT_BOOKED_POLL_S = 0.05
 DOWN_S = 0.5
 AHEAD_S = 0.5
 """Least time between two refills ahead of need on one account."""
@@ -207,32 +206,6 @@ class LeaseCreditGate:
                 raise _down()
             on_key = answer.refusal == ledger_pb2.REFUSAL_KEY_HELD
             await self._hold_on(entry.key.account_id if on_key else entry.key.workspace_id, deadline_s)
-        raise _held()
-
-    async def redeem(self, entry: KeyEntry, request_id: str, approval_id: str) -> int:
-        """See the port."""
-        key = entry.key
-        request = ledger_pb2.RedeemRequest(
-            workspace_id=key.workspace_id,
-            account_id=key.account_id,
-            key_id=key.key_id,
-            request_id=request_id,
-            approval_id=approval_id,
-        )
-        deadline_s = asyncio.get_running_loop().time() + self._wait_s
-        for _ in range(ROUNDS_MAX):
-            answer = await self._keeper.redeem(request)
-            if answer.refusal == ledger_pb2.REFUSAL_UNSPECIFIED:
-                return answer.settled_nano_usd
-            if answer.refusal in _EXHAUSTED:
-                raise _refused(answer)
-            if answer.refusal == ledger_pb2.REFUSAL_KEY_HELD:
-                await self._hold_on(key.account_id, deadline_s)
-            elif answer.refusal == ledger_pb2.REFUSAL_NOT_BOOKED and asyncio.get_running_loop().time() < deadline_s:
-                # Its spend is on its way through the journal and the log.
-                await asyncio.sleep(NOT_BOOKED_POLL_S)
-            else:
-                raise _down()
         raise _held()
 
     def _needed(self, entry: KeyEntry) -> tuple[HeldAccount | None, HeldAccount | None]:
@@ -449,7 +422,7 @@ class LeaseCreditGate:
                 self._limits.pop(account_id, None)
 
 
-def _refused(answer: ledger_pb2.AcquireResponse | ledger_pb2.RedeemResponse) -> CreditRefused:
+def _refused(answer: ledger_pb2.AcquireResponse) -> CreditRefused:
     on_key = answer.refusal == ledger_pb2.REFUSAL_KEY_EXHAUSTED
     return CreditRefused(
         "the key's credit limit is used up" if on_key else "the workspace's credit is used up",

@@ -243,8 +243,3 @@ class LeaseKeeper:
         request = ledger_pb2.BalanceRequest(workspace_id=workspace_id, account_ids=account_ids)
         answer = await self._call(self._ledger.Balance, request)
         return {account.account_id: account.blocked_nano_usd for account in answer.accounts}
-
-    async def redeem(self, request: ledger_pb2.RedeemRequest) -> ledger_pb2.RedeemResponse:
-        """Asks for a held answer to be charged. Idempotent by its approval id."""
-        answer: ledger_pb2.RedeemResponse = await self._call(self._ledger.Redeem, request)
-        return answer

@@ -57,7 +57,8 @@ class TestAcquire:
             workspace_unlimited=True,
         )
         assert await ledger.amounts() == Amounts(held=20)
-        assert await ledger.movements() == [("limit", ACCOUNT, 0), ("grant", ACCOUNT, 20)]
+        limits = [("limit", ACCOUNT, 0), ("limit", f"{ACCOUNT}:blocked", 0)]
+        assert await ledger.movements() == [*limits, ("grant", ACCOUNT, 20)]
 
     async def test_a_repeated_acquire_id_grants_once_and_does_not_renew(self, ledger: Ledger) -> None:
         first = await ledger.acquire()
