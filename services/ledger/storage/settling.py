@@ -24,9 +24,6 @@ from services.ledger.storage.limits import ensure_account, recall
 from services.ledger.storage.rows import chunks, lease_of, lock_leases, move_amounts, publish, store_leases
 from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
 
-ENTRY_ROWS_MAX = 500
-"""Rows of one INSERT: 500 rows of 20 columns stay below PostgreSQL's 32,767 parameters."""
-
 
 @dataclass(frozen=True, slots=True)
 class Position:
