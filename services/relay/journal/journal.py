@@ -103,7 +103,8 @@ class FileJournal:
         self._state.replica_id = self._replica_id
         for frame in settle_lost(self._state, self._stamp):
             LOST_REQUESTS.inc()
-            self._append(frame)
+            # The state has counted it already.
+            self._write(encode(frame), frame.records)
         self._orphans = self._left_behind()
         await self._publisher.start()
         self._ticking = asyncio.create_task(self._tick_forever(), name="journal-tick")
