@@ -111,6 +111,17 @@ sa.Index("approvals_feed", approvals.c.workspace_id, approvals.c.id)
 sa.Index("approvals_state", approvals.c.workspace_id, approvals.c.state, approvals.c.expires_at_us)
 sa.Index("approvals_expiry", approvals.c.expires_at_us)
 
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("workspace_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    # As the engine wrote it; empty while a first step is under way.
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("expires_at_us", sa.BigInteger, nullable=False),
+)
+sa.Index("counters_expiry", counters.c.expires_at_us)
+
 webhooks = sa.Table(
     "webhooks",
     metadata,

@@ -14,6 +14,8 @@ from typing import Any
 from services.relay.domain.answer import TEXT_FIELDS
 
 MAX_CALLS = 1024
+SAID_MAX = 256 * 1024
+"""Characters per choice; an answer with more is too large to be held for a reviewer."""
 
 
 @dataclass(slots=True)
@@ -23,6 +25,16 @@ class ChoiceState:
     finish_reason: str | None = None
     held: list[dict[str, Any]] = field(default_factory=list)
     """Deltas to release together, in order."""
+    said: dict[str, list[str]] = field(default_factory=dict)
+    """Text by field as the provider sent it, while a call may have to wait for a reviewer; at most `SAID_MAX`."""
+    said_chars: int = 0
+
+    def say(self, delta: dict[str, Any]) -> None:
+        """Keeps a delta's text."""
+        for name in TEXT_FIELDS:
+            if isinstance(text := delta.get(name), str) and self.said_chars <= SAID_MAX:
+                self.said.setdefault(name, []).append(text)
+                self.said_chars += len(text)
 
 
 class StreamState:
@@ -60,6 +72,18 @@ class StreamState:
     def assembled(self) -> list[tuple[int, dict[str, Any]]]:
         """(choice, message) of what is held, deltas joined. Raises ValueError when a provider sends nonsense."""
         return [(index, assemble(choice.held)) for index, choice in sorted(self.choices.items()) if choice.held]
+
+    def whole(self, messages: list[tuple[int, dict[str, Any]]]) -> dict[str, Any] | None:
+        """The answer as if it had not been streamed; None when it said more than `SAID_MAX`."""
+        held = dict(messages)
+        choices = []
+        for index, state in sorted(self.choices.items()):
+            if state.said_chars > SAID_MAX:
+                return None
+            texts = {name: "".join(pieces) for name, pieces in state.said.items()}
+            message = {"role": "assistant", "content": None, **texts, **held.get(index, {})}
+            choices.append({"index": index, "message": message, "finish_reason": state.finish_reason})
+        return {**self.template, "object": "chat.completion", "choices": choices}
 
     def released(self, messages: list[tuple[int, dict[str, Any]]], *, changed: bool) -> Iterator[dict[str, Any]]:
         """Chunks of what was held: as it came, or as the planes changed it."""

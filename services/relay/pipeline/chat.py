@@ -22,6 +22,7 @@ from services.relay.pipeline.exchange import Attempt, Exchange
 from services.relay.pipeline.gate import CLAMPED_HEADER, Gate
 from services.relay.pipeline.policy import Planes, judge_input
 from services.relay.pipeline.refusals import policy_unavailable
+from services.relay.pipeline.release import released_answer
 from services.relay.pipeline.streaming import StreamRelay
 from services.relay.pipeline.whole import judged_answer
 from services.relay.ports import Journal
@@ -95,11 +96,13 @@ class ChatPipeline:
                 await reply.json(200, last)
         finally:
             if x.cost_capped:
-                cost = x.spend.settled_nano_usd if x.spend else 0
+                cost = x.spend.settled_nano_usd + x.spend.unconfirmed_nano_usd if x.spend else 0
                 self._background(asyncio.create_task(self._planes.settle(x, cost)))
 
     async def _serve(self, x: Exchange, reply: Reply) -> bytes:
         """Checks 6 to 8 and the answer; returns its last bytes, still to be sent."""
+        if x.approval_id:
+            return await released_answer(self._planes, x)
         clamped = await self._gate.reserve(x)
         if clamped is not None:
             reply.headers[CLAMPED_HEADER] = clamped

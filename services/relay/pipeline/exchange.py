@@ -44,6 +44,10 @@ class Exchange:
     client_request_id: str = ""
     body: dict[str, Any] = field(default_factory=dict)
     body_bytes: int = 0
+    raw_body: bytes = b""
+    """As it came, for the hash that a retry under an approval must repeat."""
+    approval_id: str = ""
+    """Approval the caller names, or empty."""
     model: str = ""
     route: ModelRoute | None = None
     price: Price = field(default_factory=lambda: Price(False))

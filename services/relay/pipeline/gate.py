@@ -78,7 +78,7 @@ class Gate:
         self._read_headers(x, incoming)
         body = parse_body(raw := await incoming.body(self._max_body_bytes))
         validate(body)
-        x.body, x.body_bytes = body, len(raw)
+        x.body, x.body_bytes, x.raw_body = body, len(raw), raw
         route = self._models.find(x.key.key.workspace_id, body["model"])
         x.capped = self._credit.capped(x.key)
         if x.capped:
@@ -93,6 +93,7 @@ class Gate:
     def _read_headers(self, x: Exchange, incoming: Incoming) -> None:
         x.client_request_id = checked_id(incoming.headers, "x-request-id")
         x.identity = run_identity(incoming.headers, x.request_id)
+        x.approval_id = incoming.headers.get("x-orca-firewall-approval", "")
 
     def _refuse_unpriced(self, x: Exchange, route: ModelRoute | None) -> None:
         # A field is free to use only where every channel that may serve the request declares it.

@@ -5,22 +5,29 @@ Order: firewall on the raw calls, its redactions, then the output guardrail on t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from orca.firewall.v1 import firewall_pb2
 from orca.guardrail.v1 import guardrail_pb2
 from services.relay.domain.answer import call_ids, calls_of
 from services.relay.domain.segments import Segment, apply_replacements
+from services.relay.pipeline.approvals import hold
 from services.relay.pipeline.events import add_firewall, add_guardrail
 from services.relay.pipeline.exchange import Exchange
 from services.relay.pipeline.policy import Planes, firewall_refusal, guardrail_refusal, unavailable
 from services.relay.pipeline.refusals import policy_unavailable
 
 
-async def judge_calls(planes: Planes, x: Exchange, messages: Sequence[tuple[int, dict[str, Any]]]) -> bool:
+async def judge_calls(
+    planes: Planes,
+    x: Exchange,
+    messages: Sequence[tuple[int, dict[str, Any]]],
+    whole: Callable[[], dict[str, Any] | None],
+) -> bool:
     """Evaluates all tool calls of all choices together; writes redacted arguments into the messages.
 
+    `whole` gives the answer to hold when a call waits for a reviewer, None when it is too long to be held.
     Returns whether anything was redacted. Raises PolicyRefusal, or 503 when the plane is down.
     """
     holders, calls = [], []
@@ -45,10 +52,17 @@ async def judge_calls(planes: Planes, x: Exchange, messages: Sequence[tuple[int,
         unavailable(x, "firewall", "response", asked, answered=True)
         return False
     response: firewall_pb2.EvaluateResponse = asked.response
+    redacted = _redact(response, holders)
+    if response.verdict == firewall_pb2.VERDICT_PENDING_APPROVAL:
+        await hold(planes, x, response, calls, whole())
     add_firewall(x, request, response, asked.latency_s)
     refusal = firewall_refusal(response)
     if refusal is not None:
         raise refusal
+    return redacted
+
+
+def _redact(response: firewall_pb2.EvaluateResponse, holders: Sequence[tuple[dict[str, Any], str]]) -> bool:
     redacted = False
     for verdict in response.calls:
         if verdict.verdict == firewall_pb2.VERDICT_SANITIZE and 0 <= verdict.index < len(holders):

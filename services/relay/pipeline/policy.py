@@ -30,6 +30,7 @@ KINDS = {
     "unsupported": guardrail_pb2.SEGMENT_KIND_UNSUPPORTED,
 }
 APPROVAL_HEADER = "X-Orca-Firewall-Approval"
+TOO_MANY_APPROVALS = "too_many_approvals"
 
 
 @dataclass(slots=True)
@@ -130,6 +131,8 @@ def firewall_refusal(response: firewall_pb2.EvaluateResponse) -> PolicyRefusal |
     """The answer to an enforcing firewall verdict, None for one that passes."""
     message = response.message or "request blocked by firewall policy"
     if response.verdict == firewall_pb2.VERDICT_DENY:
+        if response.refusal_code == TOO_MANY_APPROVALS:
+            return PolicyRefusal(message, code=TOO_MANY_APPROVALS, status=429)
         return PolicyRefusal(message, code="firewall_blocked")
     if response.verdict == firewall_pb2.VERDICT_PENDING_APPROVAL:
         headers = {APPROVAL_HEADER: response.approval_id} if response.approval_id else {}
@@ -175,7 +178,7 @@ async def judge_input(planes: Planes, x: Exchange, segments: Sequence[Segment]) 
         add_firewall(x, evaluation, action.response, action.latency_s)
         x.firewall = action.response.policy
         x.may_refuse_output |= action.response.may_refuse_output
-        x.cost_capped = any(c.verdict == firewall_pb2.VERDICT_CAP_COST for c in action.response.calls)
+        x.cost_capped = action.response.cost_reserved
         refusal = refusal or firewall_refusal(action.response)
     if refusal is not None:
         raise refusal

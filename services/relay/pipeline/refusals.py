@@ -10,8 +10,11 @@ SKIP_RETRY = {"x-should-retry": "false", "X-Orca-Skip-Retry": "true"}
 class PolicyRefusal(BadRequest):
     """A plane refused the request or its answer: no other channel is tried, no client should retry."""
 
-    def __init__(self, message: str, *, code: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message, code=code, type="orca_api_error", headers={**SKIP_RETRY, **(headers or {})})
+    def __init__(
+        self, message: str, *, code: str, headers: dict[str, str] | None = None, status: int | None = None
+    ) -> None:
+        headers = {**SKIP_RETRY, **(headers or {})}
+        super().__init__(message, code=code, type="orca_api_error", headers=headers, status=status)
 
 
 def policy_unavailable(*, answered: bool) -> OrcaError:

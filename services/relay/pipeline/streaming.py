@@ -136,6 +136,8 @@ class StreamRelay:
             if not isinstance(delta, dict):
                 delta = choice["delta"] = {}
             self._attempt.received_bytes += text_bytes(delta)
+            if self._x.may_refuse_output:
+                state.say(delta)
             flowing = ("role", *TEXT_FIELDS)
             held = [n for n in delta if n in ("tool_calls", "function_call") or (self._guard and n not in flowing)]
             self._state.hold(index, delta, [name for name in held if delta[name] is not None])
@@ -191,6 +193,12 @@ class StreamRelay:
             chunk["usage"] = None
         return frame(chunk)
 
+    def _whole(self, messages: list[tuple[int, Chunk]]) -> Chunk | None:
+        answer = self._state.whole(messages)
+        if answer is not None and self._usage is not None:
+            answer["usage"] = self._usage
+        return answer
+
     async def _finish(self) -> bytes:
         """Judges what was held and returns the last frames."""
         if self._guard is not None:
@@ -201,7 +209,7 @@ class StreamRelay:
             messages = self._state.assembled()
         except ValueError:
             raise upstream_error("the provider sent more tool calls than an answer can have") from None
-        changed = await judge_calls(self._planes, self._x, messages)
+        changed = await judge_calls(self._planes, self._x, messages, lambda: self._whole(messages))
         segments = [s for i, m in messages for s in texts_of(f"choices[{i}].delta", m)]
         if segments:
             changed |= await judge_texts(self._planes, self._x, segments)

@@ -55,7 +55,12 @@ async def _judge(planes: Planes, x: Exchange, kept: dict[str, Any]) -> None:
             messages.append((choice["index"], choice["message"]))
         if choice.get("finish_reason"):
             x.finish_reasons.append(choice["finish_reason"])
-    await judge_calls(planes, x, messages)
+    await judge_calls(planes, x, messages, lambda: kept)
+    await judge_answer_texts(planes, x, kept)
+
+
+async def judge_answer_texts(planes: Planes, x: Exchange, kept: dict[str, Any]) -> None:
+    """Checks every text of a whole answer and applies masks. Raises like `judge_texts`."""
     if x.output_mode == guardrail_pb2.OUTPUT_MODE_NONE:
         return
     segments = extras_of("", kept, ANSWER)
@@ -63,6 +68,7 @@ async def _judge(planes: Planes, x: Exchange, kept: dict[str, Any]) -> None:
         segments += extras_of(f"choices[{choice['index']}].", choice, CHOICE)
         if x.output_enforced and choice.get("logprobs") is not None:
             choice["logprobs"] = None
-    for index, message in messages:
-        segments += texts_of(f"choices[{index}].message", message)
+    for choice in kept["choices"]:
+        if isinstance(choice.get("message"), dict):
+            segments += texts_of(f"choices[{choice['index']}].message", choice["message"])
     await judge_texts(planes, x, segments)

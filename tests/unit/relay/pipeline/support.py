@@ -30,6 +30,7 @@ from services.relay.upstream.http import HttpUpstream
 from tests.support.clock import ManualClock
 
 SECRET = "sk-orca-test"
+APPROVAL = "0123456789abcdef01234567"
 LOOPBACK = parse_networks("127.0.0.0/8,::1/128")
 
 
@@ -251,9 +252,15 @@ def block() -> guardrail_pb2.Block:
 
 
 class FakeFirewall(firewall_pb2_grpc.FirewallServiceServicer):
-    """Denies tools named `deny…`, redacts `sanitize…`, on the response surface; `inbound_deny` on inbound."""
+    """Denies tools named `deny…`, redacts `sanitize…`, holds `wait…`, on the response surface; `inbound_deny` on
+    inbound. A held answer is handed out once it is `approved`, or refused with `redeem_code`."""
 
     def __init__(self) -> None:
+        self.held: firewall_pb2.HoldRequest | None = None
+        self.refuse_hold = False
+        self.too_many = self.may_refuse_output = False
+        self.redeem_code = "firewall_approval_pending"
+        self.redeemed: list[bool] = []
         self.requests: list[firewall_pb2.EvaluateRequest] = []
         self.error: OrcaError | None = None
         self.calls = 0
@@ -264,7 +271,9 @@ class FakeFirewall(firewall_pb2_grpc.FirewallServiceServicer):
             raise self.error
         self.requests.append(request)
         response = firewall_pb2.EvaluateResponse(
-            policy=PolicyRef(id="fwp_1", name="tools", version=1), verdict=firewall_pb2.VERDICT_ALLOW
+            policy=PolicyRef(id="fwp_1", name="tools", version=1),
+            verdict=firewall_pb2.VERDICT_ALLOW,
+            may_refuse_output=self.may_refuse_output,
         )
         inbound = request.surface == firewall_pb2.SURFACE_INBOUND
         for index, call in enumerate(request.calls):
@@ -273,6 +282,11 @@ class FakeFirewall(firewall_pb2_grpc.FirewallServiceServicer):
                 verdict = firewall_pb2.VERDICT_DENY
                 response.message = 'request blocked by firewall policy "tools": no'
                 response.verdict = verdict
+            elif not inbound and call.tool_name.startswith("wait"):
+                verdict = firewall_pb2.VERDICT_DENY if self.too_many else firewall_pb2.VERDICT_PENDING_APPROVAL
+                response.verdict, response.message = verdict, "waits for a reviewer"
+                response.approval_id = "" if self.too_many else APPROVAL
+                response.refusal_code = "too_many_approvals" if self.too_many else ""
             elif not inbound and call.tool_name.startswith("sanitize"):
                 verdict = firewall_pb2.VERDICT_SANITIZE
             response.calls.add(
@@ -280,6 +294,23 @@ class FakeFirewall(firewall_pb2_grpc.FirewallServiceServicer):
                 sanitized_arguments_json='{"a":"[redacted:x]"}' if verdict == firewall_pb2.VERDICT_SANITIZE else "",
             )  # fmt: skip
         return response
+
+    async def Hold(self, request: Any, context: Any) -> Any:
+        if self.refuse_hold or len(request.answer) > 256 * 1024:
+            return firewall_pb2.HoldResponse(held=False, message="too large")
+        self.held = request
+        return firewall_pb2.HoldResponse(held=True)
+
+    async def Redeem(self, request: Any, context: Any) -> Any:
+        if self.held is None or request.approval_id != APPROVAL:
+            return firewall_pb2.RedeemResponse(code="not_found")
+        code = self.redeem_code if request.body_hash == self.held.body_hash else "firewall_approval_mismatch"
+        if code:
+            return firewall_pb2.RedeemResponse(code=code, message="not now")
+        self.redeemed.append(not request.peek)
+        if not request.peek:
+            self.redeem_code = "firewall_approval_used"
+        return firewall_pb2.RedeemResponse(redeemed=not request.peek, held_answer=self.held.answer)
 
     async def GetApproval(self, request: Any, context: Any) -> Any:
         return firewall_pb2.GetApprovalResponse(state="pending", tool_name="shell", expires_at_unix_s=5)
