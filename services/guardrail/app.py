@@ -9,19 +9,30 @@ from typing import Any
 import grpc.aio
 from fastapi import FastAPI
 
+from orca.analytics.v1 import analytics_pb2_grpc
 from orca.auth.v1 import auth_pb2, auth_pb2_grpc
 from orca.guardrail.v1 import guardrail_pb2_grpc
+from orca.relay.v1 import relay_pb2_grpc
 from services.common.clock import Clock, SystemClock
 from services.common.eventlog.ports import EventLog
 from services.common.http import GrpcAuthenticator
+from services.common.networks import parse_networks
 from services.common.rpc import RpcServer, call
 from services.common.storage import Database, OutboxPublisher
+from services.guardrail.domain.draft_fields import MIN_TIMEOUT_MS, Limits
 from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
+from services.guardrail.judging import RelayJudge
+from services.guardrail.marks import Marks
 from services.guardrail.policies import Policies
+from services.guardrail.recorded import Recorded
+from services.guardrail.rulings import MARGIN_MS, Rulings
+from services.guardrail.sealing import SecretBox
 from services.guardrail.settings import GuardrailSettings
 from services.guardrail.snapshot import Snapshot
 from services.guardrail.storage.tables import MIGRATIONS, metadata, outbox
+from services.guardrail.trials import Trials
+from services.guardrail.webhook import HttpWebhook
 
 KEYS_TIMEOUT_S = 5.0
 _KEY_MIN = 32
@@ -52,6 +63,7 @@ class App:
     snapshot: Snapshot
     publisher: OutboxPublisher
     servicer: GuardrailServicer
+    webhook: HttpWebhook
 
     def register(self, server: RpcServer) -> None:
         """Adds the gRPC service."""
@@ -66,6 +78,7 @@ class App:
         """Publishes what is left and closes the database."""
         await self.snapshot.stop()
         await self.publisher.stop()
+        await self.webhook.close()
         await self.database.close()
 
     def ready(self) -> dict[str, bool]:
@@ -86,17 +99,29 @@ async def build(
     key = fingerprint_key(settings)
     database = await Database.open(database_url, service="guardrail")
     await database.migrate(metadata, MIGRATIONS)
-    snapshot = Snapshot(database, clock, max_age_s=settings.policy_snapshot_max_age_s)
+    box = SecretBox(settings.rule_secret.get_secret_value(), key)
+    snapshot = Snapshot(database, clock, box, max_age_s=settings.policy_snapshot_max_age_s)
     publisher = OutboxPublisher(database, outbox, log.producer("guardrail"), clock)
     auth = auth_pb2_grpc.AuthServiceStub(channels("auth"))
-    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), clock)
+    allowed = parse_networks(settings.upstream_allow_cidrs)
+    limits = Limits(
+        timeout_max_ms=max(MIN_TIMEOUT_MS, settings.policy_deadline_ms - MARGIN_MS), allow_http=bool(allowed)
+    )
+    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), clock, box, limits)
+    webhook = HttpWebhook(allowed, clock)
+    judge = RelayJudge(relay_pb2_grpc.RelayServiceStub(channels("relay")))
+    rulings = Rulings(judge, webhook, deadline_ms=settings.policy_deadline_ms)
+    recorded = Recorded(analytics_pb2_grpc.AnalyticsServiceStub(channels("analytics")))
+    trials = Trials(policies, recorded, clock, key)
+    marks = Marks(database, snapshot, publisher, recorded, clock)
     return App(
         name="guardrail",
-        asgi=build_api(policies, GrpcAuthenticator(auth)),
+        asgi=build_api(policies, trials, marks, GrpcAuthenticator(auth)),
         database=database,
         snapshot=snapshot,
         publisher=publisher,
-        servicer=GuardrailServicer(snapshot, policies, key),
+        servicer=GuardrailServicer(snapshot, policies, rulings, key),
+        webhook=webhook,
     )
 
 

@@ -12,7 +12,7 @@ from services.guardrail.domain.model import Guardrail
 
 SERVICE = "guardrail"
 
-__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of"]
+__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of", "mark_audit"]
 
 
 def config_of(guardrail: Guardrail, operation: str, clock: Clock) -> Envelope:
@@ -47,6 +47,22 @@ def audit_of(guardrail: Guardrail, verb: str, actor_id: str, clock: Clock) -> En
             "is_default": guardrail.is_default,
             "rules": len(guardrail.rules),
         },
+        service=SERVICE,
+        clock=clock,
+    )
+
+
+def mark_audit(
+    workspace_id: str, verb: str, actor_id: str, rule_id: str, match_id: str, count: int, clock: Clock
+) -> Envelope:
+    """The audit row of false positives marked or unmarked; fingerprints stay in the table."""
+    return audit_envelope(
+        workspace_id=workspace_id,
+        actor_id=actor_id,
+        verb=verb,
+        target_type="guardrail_rule",
+        target_id=rule_id,
+        metadata={"match_id": match_id, "findings": count},
         service=SERVICE,
         clock=clock,
     )

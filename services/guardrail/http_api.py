@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query
@@ -24,19 +22,18 @@ from services.common.http import (
 )
 from services.guardrail.domain import drafts, entities
 from services.guardrail.domain.diff import diff
-from services.guardrail.domain.engine import CompiledPolicy
-from services.guardrail.domain.model import Action, Guardrail, Rule, Stage
+from services.guardrail.domain.model import Action
 from services.guardrail.domain.presets import presets
-from services.guardrail.domain.sandbox import Trial, attempt
-from services.guardrail.grpc_server import run_scan
+from services.guardrail.http_marks import add_marks
+from services.guardrail.http_trials import add_trials
+from services.guardrail.marks import Marks
 from services.guardrail.policies import Policies, shown
 from services.guardrail.storage.queries import HistoryRow
+from services.guardrail.trials import Trials
 
 T = TypeVar("T", str, int)
 
 NAME_MAX = 64
-CHUNKS_MAX = 10_000
-TEXT_MAX = 4 * 1024 * 1024
 
 Member = Annotated[Principal, Depends(require(Role.VIEWER))]
 Developer = Annotated[Principal, Depends(require(Role.DEVELOPER))]
@@ -70,16 +67,6 @@ class RevertBody(Body):
     version: StrictInt
 
 
-class TestBody(Body):
-    """A trial: a draft's rules or a stored guardrail, on one text or on its pieces."""
-
-    rules: list[dict[str, Any]] | None = None
-    guardrail_id: StrictStr | None = None
-    stage: StrictStr = "input"
-    text: StrictStr | None = None
-    chunks: list[StrictStr] | None = None
-
-
 def _name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > NAME_MAX:
@@ -89,11 +76,12 @@ def _name(name: str) -> str:
     return name
 
 
-def build_api(policies: Policies, authenticator: Authenticator | None) -> FastAPI:
+def build_api(policies: Policies, trials: Trials, marks: Marks, authenticator: Authenticator | None) -> FastAPI:
     """The routes, under their full paths."""
     api = create_api("Orca guardrail", authenticator)
     _add_reference(api)
-    _add_sandbox(api, policies)
+    add_trials(api, trials)
+    add_marks(api, marks)
     _add_objects(api, policies)
     _add_versions(api, policies)
     return api
@@ -124,70 +112,6 @@ def _add_reference(api: FastAPI) -> None:
     async def list_presets(principal: Member) -> dict[str, Any]:
         """Seeds of ordinary rules."""
         return ok({"items": presets()})
-
-
-def _add_sandbox(api: FastAPI, policies: Policies) -> None:
-    @api.post("/api/guardrail/test")
-    async def test(principal: Developer, body: TestBody) -> dict[str, Any]:
-        """Tries a draft: no upstream, no event, no cost."""
-        if (body.rules is None) == (body.guardrail_id is None):
-            raise Invalid("rules: give either rules or guardrail_id", param="rules")
-        if (body.text is None) == (body.chunks is None):
-            raise Invalid("text: give either text or chunks", param="text")
-        if body.stage not in ("input", "output"):
-            raise Invalid("stage: must be input or output", param="stage")
-        if body.chunks is not None and len(body.chunks) > CHUNKS_MAX:
-            raise Invalid(f"chunks: must have at most {CHUNKS_MAX} items", param="chunks")
-        text = body.text if body.text is not None else "".join(body.chunks or [])
-        if len(text) > TEXT_MAX:
-            raise Invalid(f"text: must have at most {TEXT_MAX} characters", param="text")
-        if body.guardrail_id is not None:
-            guardrail = (await policies.get(principal.workspace_id, body.guardrail_id)).guardrail
-        else:
-            rules = await asyncio.to_thread(_draft, body.rules or [])
-            guardrail = Guardrail("draft", principal.workspace_id, "draft", 0, rules=rules)
-        # A trial's text has no role, so rules are tried as if they read every role.
-        guardrail = replace(guardrail, rules=tuple(replace(rule, roles=()) for rule in guardrail.rules))
-        policy = CompiledPolicy(guardrail, Stage(body.stage))
-        return ok(_trial(await run_scan(len(text), lambda: attempt(policy, text, body.chunks))))
-
-
-def _draft(raw: list[dict[str, Any]]) -> tuple[Rule, ...]:
-    """A draft's rules; ids are taken as given, or numbered."""
-    numbers = iter(range(1, drafts.MAX_RULES + 1))
-    try:
-        bare = [{name: value for name, value in rule.items() if name != "id"} for rule in raw]
-        admitted = drafts.admit_rules(bare, lambda: f"rule_{next(numbers)}")
-    except drafts.Refused as refused:
-        raise Invalid(str(refused), param=refused.field) from None
-    given = [str(rule["id"])[:64] if rule.get("id") else None for rule in raw]
-    return tuple(
-        rule if rule_id is None else drafts.with_id(rule, rule_id)
-        for rule, rule_id in zip(admitted, given, strict=True)
-    )
-
-
-def _trial(trial: Trial) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "blocked": trial.blocked,
-        "mutated": trial.mutated,
-        "sanitized": trial.sanitized,
-        "violations": [
-            {
-                "rule": rule.id,
-                "type": rule.type,
-                "label": rule.label,
-                "entity": finding.entity,
-                "action": finding.action.value,
-                "start": finding.start,
-                "end": finding.end,
-            }
-            for rule, finding in trial.violations
-        ],
-    }
-    if trial.released is not None:
-        out["released"] = list(trial.released)
-    return out
 
 
 def _add_objects(api: FastAPI, policies: Policies) -> None:

@@ -15,11 +15,12 @@ from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
 from services.common.storage import Database, OutboxPublisher, bump, outbox_add
 from services.guardrail import events
-from services.guardrail.domain.drafts import Refused, admit_rules
+from services.guardrail.domain.drafts import Limits, Refused, admit_rules
 from services.guardrail.domain.model import Guardrail, Rule
 from services.guardrail.ports import KeyNames
+from services.guardrail.sealing import SecretBox
 from services.guardrail.snapshot import Snapshot
-from services.guardrail.storage import queries
+from services.guardrail.storage import exceptions, queries
 from services.guardrail.storage.queries import HistoryRow, Stored
 from services.guardrail.storage.tables import counter, outbox
 
@@ -31,8 +32,17 @@ class Policies:
     """The use cases of the management plane."""
 
     def __init__(
-        self, database: Database, snapshot: Snapshot, publisher: OutboxPublisher, keys: KeyNames, clock: Clock
+        self,
+        database: Database,
+        snapshot: Snapshot,
+        publisher: OutboxPublisher,
+        keys: KeyNames,
+        clock: Clock,
+        box: SecretBox,
+        limits: Limits = Limits(),
     ) -> None:
+        self._box = box
+        self.limits = limits
         self._database = database
         self._snapshot = snapshot
         self._publisher = publisher
@@ -59,7 +69,7 @@ class Policies:
             enabled=fields.get("enabled", True),
             is_default=fields.get("is_default", False),
             log_raw_content=fields.get("log_raw_content", False),
-            rules=_rules(fields.get("rules") or [], ()),
+            rules=_rules(fields.get("rules") or [], (), self.limits),
         )
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
@@ -95,6 +105,7 @@ class Policies:
             guardrail = replace(old.guardrail, version=old.guardrail.version + 1)
             stored = Stored(guardrail, old.created_at_us, now_us, revision, True)
             await self._write(tx, stored, "delete", actor_id, new=False)
+            await exceptions.drop_secrets(tx, guardrail_id)
         await self._published()
 
     async def history(self, workspace_id: str, guardrail_id: str, before: int | None, limit: int) -> list[HistoryRow]:
@@ -137,7 +148,7 @@ class Policies:
                 rules = (
                     queries.rules_from_json(list(fields["rules"]))
                     if reverting
-                    else _rules(fields["rules"], before.rules)
+                    else _rules(fields["rules"], before.rules, self.limits)
                 )
             guardrail = replace(
                 before,
@@ -158,6 +169,7 @@ class Policies:
         if not stored.deleted:
             if await queries.name_taken(tx, guardrail.workspace_id, guardrail.name, guardrail.id):
                 raise Conflict(f"name: a guardrail named {guardrail.name!r} exists already", param="name")
+            await self._keep_secrets(tx, guardrail)
             if guardrail.is_default:
                 await self._demote_other(tx, stored, actor_id)
         try:
@@ -165,6 +177,16 @@ class Policies:
         except IntegrityError:
             raise Conflict("another change came first; try again") from None
         await self._record(tx, stored, operation, actor_id)
+
+    async def _keep_secrets(self, tx: AsyncConnection, guardrail: Guardrail) -> None:
+        """Seals the secrets that the draft brought; every webhook must have one by then. Raises Invalid."""
+        fresh = {rule.id: rule.secret for rule in guardrail.rules if rule.secret}
+        known = (await exceptions.secrets_of(tx, [guardrail.id])).get(guardrail.id, {})
+        for index, rule in enumerate(guardrail.rules):
+            if rule.type == "external" and rule.id not in fresh and rule.id not in known:
+                raise Invalid(f"rules.{index}.secret: is required", param=f"rules.{index}.secret")
+        sealed = {rule_id: self._box.seal(rule_id, secret) for rule_id, secret in fresh.items()}
+        await exceptions.put_secrets(tx, guardrail.id, sealed)
 
     async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
         other = await queries.other_default(tx, winner.guardrail.workspace_id, winner.guardrail.id)
@@ -213,8 +235,8 @@ async def _found(conn: AsyncConnection, workspace_id: str, guardrail_id: str) ->
     return stored
 
 
-def _rules(raw: Any, previous: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def _rules(raw: Any, previous: tuple[Rule, ...], limits: Limits) -> tuple[Rule, ...]:
     try:
-        return admit_rules(raw, lambda: new_id("rule"), previous)
+        return admit_rules(raw, lambda: new_id("rule"), previous, limits)
     except Refused as refused:
         raise Invalid(str(refused), param=refused.field) from None

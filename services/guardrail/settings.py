@@ -14,3 +14,7 @@ class GuardrailSettings(OrcaSettings):
         SecretStr(""),
         description="Key of match fingerprints, at least 32 characters; generated when embedded.",
     )
+    rule_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Key of webhook secrets at rest, 32 bytes in base64; unset = derived from the fingerprint key.",
+    )

@@ -16,7 +16,9 @@ from services.common.clock import Clock
 from services.common.errors import Unavailable
 from services.common.storage import Database, read_counter
 from services.guardrail.domain.resolution import CompiledGuardrail, Resolution, resolve
-from services.guardrail.storage import queries
+from services.guardrail.domain.tally import NOTHING_SUPPRESSED, Suppressed
+from services.guardrail.sealing import SecretBox
+from services.guardrail.storage import exceptions, queries
 from services.guardrail.storage.tables import counter
 
 log = logging.getLogger("orca.guardrail")
@@ -41,11 +43,13 @@ _EMPTY = Workspace()
 class Snapshot:
     """Answers from memory; `refresh` after a local write makes it effective at once."""
 
-    def __init__(self, database: Database, clock: Clock, *, max_age_s: float) -> None:
+    def __init__(self, database: Database, clock: Clock, box: SecretBox, *, max_age_s: float) -> None:
         self._database = database
+        self._box = box
         self._clock = clock
         self._max_age_s = max_age_s
         self._workspaces: dict[str, Workspace] = {}
+        self._suppressed: dict[str, dict[str, frozenset[str]]] = {}
         self._compiled: OrderedDict[tuple[str, int], CompiledGuardrail] = OrderedDict()
         self._revision = 0
         self._read_at_s: float | None = None
@@ -80,6 +84,10 @@ class Snapshot:
         """One version, if it is still cached."""
         return self._compiled.get((guardrail_id, version))
 
+    def suppressed(self, workspace_id: str) -> Suppressed:
+        """Fingerprints marked as false positives in a workspace, by rule id."""
+        return self._suppressed.get(workspace_id, NOTHING_SUPPRESSED)
+
     def _fresh(self) -> bool:
         if self._read_at_s is None:
             return False
@@ -103,17 +111,38 @@ class Snapshot:
             started_s = self._clock.monotonic_s()
             try:
                 async with self._database.read() as conn:
-                    revision = await read_counter(conn, counter)
-                    changed = await queries.changed_since(conn, self._revision) if revision != self._revision else []
+                    # Revisions are committed in their order, so everything up to the counter is visible.
+                    upto = await read_counter(conn, counter)
+                    changed: list[queries.Stored] = []
+                    marks: list[exceptions.Suppression] = []
+                    sealed: dict[str, dict[str, bytes]] = {}
+                    if upto != self._revision:
+                        changed = await queries.changed_since(conn, self._revision, upto)
+                        marks = await exceptions.suppressions_since(conn, self._revision, upto)
+                        sealed = await exceptions.secrets_of(conn, (stored.guardrail.id for stored in changed))
             except Unavailable:
                 self._database_down = True
                 raise
-            await self._apply(changed)
-            self._revision = max([self._revision, *(stored.revision for stored in changed)])
+            self._mark(marks)
+            await self._apply(changed, sealed)
+            self._revision = upto
             self._read_at_s = started_s
             self._database_down = False
 
-    async def _apply(self, changed: list[queries.Stored]) -> None:
+    def _mark(self, marks: list[exceptions.Suppression]) -> None:
+        for mark in marks:
+            rules = dict(self._suppressed.get(mark.workspace_id, {}))
+            before = rules.pop(mark.rule_id, frozenset())
+            after = before - {mark.fingerprint} if mark.deleted else before | {mark.fingerprint}
+            if after:
+                rules[mark.rule_id] = after
+            self._suppressed[mark.workspace_id] = rules
+
+    def _opened(self, sealed: dict[str, bytes]) -> dict[str, str]:
+        opened = {rule_id: self._box.open(rule_id, value) for rule_id, value in sealed.items()}
+        return {rule_id: secret for rule_id, secret in opened.items() if secret is not None}
+
+    async def _apply(self, changed: list[queries.Stored], sealed: dict[str, dict[str, bytes]]) -> None:
         touched: dict[str, dict[str, CompiledGuardrail]] = {}
         for stored in changed:
             guardrail = stored.guardrail
@@ -123,7 +152,9 @@ class Snapshot:
                 by_id.pop(guardrail.id, None)
             else:
                 # Compiling many patterns takes milliseconds; requests go on meanwhile.
-                compiled = await asyncio.to_thread(CompiledGuardrail, guardrail)
+                compiled = await asyncio.to_thread(
+                    CompiledGuardrail, guardrail, self._opened(sealed.get(guardrail.id, {}))
+                )
                 by_id[guardrail.id] = compiled
                 self._compiled[guardrail.id, guardrail.version] = compiled
         for workspace_id, by_id in touched.items():

@@ -112,7 +112,7 @@ MATCHES = Feed(
         ),
     ),
     _filters(
-        *_SHARED, "guardrail_id", "guardrail_name", "rule_id", "rule_type", "label", "action", "stage", "entity",
+        *_SHARED, "id", "guardrail_id", "guardrail_name", "rule_id", "rule_type", "label", "action", "stage", "entity",
         policy_id=Filter("guardrail_id"),
     ),
 )  # fmt: skip

@@ -1,46 +1,128 @@
-"""Judges all texts of one stage at once: every rule on the original text, then the fold."""
+"""Judges all texts of one stage at once: every rule on the original text, then the fold.
+
+Rules that read whole texts elsewhere (`domain/whole.py`) hand in their rulings between `scan` and `verdict`;
+what they found folds like any other finding.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from services.guardrail.domain import folding
+from services.guardrail.domain.advice import Advice
 from services.guardrail.domain.engine import CompiledPolicy
 from services.guardrail.domain.json_text import Document, TooDeep
-from services.guardrail.domain.model import Action, Block, Finding, Kind, Outcome, Rule, Segment, Verdict
-from services.guardrail.domain.tally import Fingerprint, Tally, block_of, refusal
+from services.guardrail.domain.model import Action, Block, Finding, Kind, Outcome, Rule, Ruling, Segment, Verdict
+from services.guardrail.domain.tally import (
+    NOTHING_SUPPRESSED,
+    Fingerprint,
+    Suppressed,
+    Tally,
+    block_of,
+    refusal,
+    unsuppressed,
+)
 
 
-def check(policy: CompiledPolicy, segments: Sequence[Segment], fingerprint: Fingerprint) -> Verdict:
+def check(
+    policy: CompiledPolicy,
+    segments: Sequence[Segment],
+    fingerprint: Fingerprint,
+    *,
+    rulings: Iterable[Ruling] = (),
+    suppressed: Suppressed = NOTHING_SUPPRESSED,
+) -> Verdict:
     """The verdict. A blocked one has no replacements; its matches still cover every segment."""
-    return _Check(policy).run(segments, fingerprint)
+    judged = Check(policy, segments, fingerprint, suppressed)
+    judged.scan()
+    for ruling in rulings:
+        judged.add(ruling)
+    return judged.verdict()
 
 
-class _Check:
-    def __init__(self, policy: CompiledPolicy) -> None:
+class Check:
+    """One stage of one request: `scan`, then `add` for each ruling, then `verdict`. Owned by one caller."""
+
+    def __init__(
+        self,
+        policy: CompiledPolicy,
+        segments: Sequence[Segment],
+        fingerprint: Fingerprint,
+        suppressed: Suppressed = NOTHING_SUPPRESSED,
+    ) -> None:
         self._policy = policy
+        self._segments = segments
+        self._fingerprint = fingerprint
+        self._suppressed = suppressed
         self._tally = Tally(policy)
+        self._advice = Advice(policy, fingerprint)
         self._blocks: list[tuple[int, int, Block]] = []
-        self._replacements: dict[int, str] = {}
-        self._findings: list[tuple[int, Finding]] = []
+        self._found: dict[int, list[Finding]] = {}
+        """Findings in whole segments; what they do to the text is decided at the end."""
+        self._rewritten: dict[int, str] = {}
+        """JSON documents with their masks applied."""
         self._unread: list[str] = []
 
-    def run(self, segments: Sequence[Segment], fingerprint: Fingerprint) -> Verdict:
+    def scan(self) -> None:
+        """Runs the local rules. No I/O; the only part whose time depends on the text."""
         if self._policy.rules:
-            for index, segment in enumerate(segments):
+            for index, segment in enumerate(self._segments):
                 self._segment(index, segment)
+
+    def add(self, ruling: Ruling) -> None:
+        """Takes in what a rule that reads whole texts concluded."""
+        if ruling.reason:
+            rule = self._policy.guardrail.rules[ruling.rule_index]
+            if self._tally.skip_rule(ruling.rule_index, ruling.reason):
+                shown = f"{rule.type}({ruling.reason})"
+                self._blocks.append((ruling.rule_index, 0, refusal(self._policy, rule, ruling.reason, shown)))
+        for index, finding in ruling.findings:
+            segment = self._segments[index]
+            for kept in self._kept([finding], segment.text):
+                self._whole(index, segment, kept)
+
+    def _whole(self, index: int, segment: Segment, finding: Finding) -> None:
+        if segment.kind is Kind.JSON and finding.action is Action.MASK:
+            try:
+                document = Document(self._rewritten.get(index, segment.text))
+            except (TooDeep, ValueError):
+                finding = replace(finding, action=Action.BLOCK)
+            else:
+                self._rewritten[index] = document.rewrite(lambda _text: finding.tag) or segment.text
+        elif segment.kind is Kind.IMMUTABLE:
+            finding = _as_block(finding)
+        self._collect(index, [finding], segment.text)
+        if segment.kind is not Kind.JSON:
+            self._found.setdefault(index, []).append(finding)
+
+    def verdict(self) -> Verdict:
+        """The fold over everything found."""
         block = min(self._blocks, key=lambda item: item[:2])[2] if self._blocks else None
-        outcome = Outcome.BLOCKED if block else Outcome.MASKED if self._replacements else Outcome.PASSED
+        replacements = {} if block else self._replacements()
+        outcome = Outcome.BLOCKED if block else Outcome.MASKED if replacements else Outcome.PASSED
         return Verdict(
             outcome=outcome,
-            replacements={} if block else self._replacements,
+            replacements=replacements,
             results=self._tally.results(),
-            matches=self._tally.matches(fingerprint),
+            matches=self._tally.matches(self._fingerprint),
             block=block,
             not_evaluated=tuple(dict.fromkeys(self._unread)),
-            findings=tuple(self._findings),
+            advisories=() if block else self._advice.messages(),
+            findings=tuple((index, finding) for index in sorted(self._found) for finding in self._found[index]),
         )
+
+    def _replacements(self) -> dict[int, str]:
+        texts = dict(self._rewritten)
+        for index, found in self._found.items():
+            segment = self._segments[index]
+            if segment.kind is Kind.IMMUTABLE:
+                continue
+            masked = folding.apply(segment.text, folding.merge(found))
+            masked = self._advice.delimited(found, segment, masked)
+            if masked != segment.text:
+                texts[index] = masked
+        return texts
 
     def _segment(self, index: int, segment: Segment) -> None:
         if segment.kind is Kind.UNSUPPORTED:
@@ -48,9 +130,15 @@ class _Check:
         elif segment.kind is Kind.JSON:
             self._json(index, segment)
         else:
-            text = self._text(index, segment.text, segment.role, mutable=segment.kind is Kind.TEXT, top=True)
-            if text != segment.text:
-                self._replacements[index] = text
+            self._top(index, segment)
+
+    def _top(self, index: int, segment: Segment) -> None:
+        found = self._kept(self._policy.find(segment.text, segment.role), segment.text)
+        if segment.kind is Kind.IMMUTABLE:
+            found = [_as_block(finding) for finding in found]
+        if found:
+            self._found[index] = found
+            self._collect(index, found, segment.text)
 
     def _json(self, index: int, segment: Segment) -> None:
         try:
@@ -59,32 +147,34 @@ class _Check:
             self._skip(index, segment, "too_large")
             return
         except ValueError:
-            plain = Segment(segment.text, Kind.TEXT, segment.role, segment.path)
-            self._segment(index, plain)
+            self._top(index, segment)
             return
         self._collect(index, self._policy.over_limit(len(segment.text), segment.role), segment.text)
         for key in document.keys:
-            self._text(index, key, segment.role, mutable=False)
-        rewritten = document.rewrite(lambda text: self._text(index, text, segment.role, mutable=True))
+            self._inner(index, key, segment.role, mutable=False)
+        rewritten = document.rewrite(lambda text: self._inner(index, text, segment.role, mutable=True))
         if rewritten is not None:
-            self._replacements[index] = rewritten
+            self._rewritten[index] = rewritten
 
-    def _text(self, index: int, text: str, role: str, *, mutable: bool, top: bool = False) -> str:
-        """Judges one string; the masked string, or the string itself. `top`: it is the whole segment."""
-        found = self._policy.find(text, role)
+    def _inner(self, index: int, text: str, role: str, *, mutable: bool) -> str:
+        """Judges one string inside a document; the masked string, or the string itself."""
+        found = [finding for finding in self._policy.find(text, role) if finding.tag]
+        found = self._kept(found, text)
         if not found:
             return text
-        if not top:
-            found = [finding for finding in found if finding.tag]
         if not mutable:
             found = [_as_block(finding) for finding in found]
-        if top:
-            self._findings.extend((index, finding) for finding in found)
         self._collect(index, found, text)
         return folding.apply(text, folding.merge(found))
 
+    def _kept(self, found: list[Finding], text: str) -> list[Finding]:
+        if not found or not self._suppressed:
+            return found
+        return unsuppressed(self._policy, found, text, 0, self._fingerprint, self._suppressed)
+
     def _collect(self, index: int, found: list[Finding], text: str) -> None:
         self._tally.add(found, text)
+        self._advice.note(found, self._segments[index])
         block = folding.first_block(found)
         if block is not None:
             self._blocks.append((block.rule_index, index, block_of(self._policy, block)))

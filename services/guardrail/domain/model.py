@@ -38,6 +38,10 @@ class Action(Enum):
     BLOCK = "block"
     MASK = "mask"
     FLAG = "flag"
+    ANNOTATE = "annotate"
+    """Input only: an advisory system message is added."""
+    SPOTLIGHT = "spotlight"
+    """Input only: the text is delimited as untrusted, and an advisory explains the delimiters."""
 
 
 class Outcome(Enum):
@@ -88,6 +92,16 @@ class Rule:
     detectors: tuple[str, ...] = ()
     """Of a `secrets` rule; empty: the whole catalogue."""
     limit: int = 0
+    sensitivity: str = "medium"
+    judge_model: str = ""
+    judge_rubric: str = ""
+    timeout_ms: int = 0
+    """Of one question to a judge or a webhook."""
+    threshold: float = 0.7
+    grounding_strict: bool = False
+    url: str = ""
+    secret: str = field(default="", repr=False, compare=False)
+    """Of a webhook, as written in a draft; never part of a stored rule."""
     on_not_evaluated: str = "pass"
     on_unsupported_part: str = "pass"
 
@@ -143,6 +157,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a rule that reads whole texts concluded: findings by segment, or why it could not conclude."""
+
+    rule_index: int
+    findings: tuple[tuple[int, Finding], ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleResult:
     """One applicable rule's end."""
 
@@ -183,5 +206,7 @@ class Verdict:
     matches: tuple[Match, ...]
     block: Block | None
     not_evaluated: tuple[str, ...] = ()
+    advisories: tuple[str, ...] = ()
+    """System messages to add, of `annotate` and `spotlight`."""
     findings: tuple[tuple[int, Finding], ...] = ()
     """(segment index, finding) with offsets into that segment's text; findings inside JSON are left out."""

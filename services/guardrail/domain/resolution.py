@@ -17,8 +17,10 @@ from services.guardrail.domain.model import Guardrail, Stage
 class CompiledGuardrail:
     """A guardrail with both stages compiled; cached by id and version."""
 
-    def __init__(self, guardrail: Guardrail) -> None:
+    def __init__(self, guardrail: Guardrail, secrets: Mapping[str, str] | None = None) -> None:
+        """`secrets` of its webhooks by rule id."""
         self.guardrail = guardrail
+        self.secrets: Mapping[str, str] = secrets or {}
         self.input = CompiledPolicy(guardrail, Stage.INPUT)
         self.output = CompiledPolicy(guardrail, Stage.OUTPUT)
 

@@ -8,12 +8,21 @@ nothing from its start on and ends the stream.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.guardrail.domain import folding
 from services.guardrail.domain.engine import CompiledPolicy, findings_of
-from services.guardrail.domain.model import Action, Block, Finding, Match, Outcome, RuleResult
-from services.guardrail.domain.tally import Fingerprint, Tally, block_of
+from services.guardrail.domain.model import Action, Block, Finding, Match, Outcome, RuleResult, Ruling
+from services.guardrail.domain.tally import (
+    NOTHING_SUPPRESSED,
+    Fingerprint,
+    Suppressed,
+    Tally,
+    block_of,
+    refusal,
+    unsuppressed,
+)
 from services.guardrail.domain.text import is_ignorable, partial_tag_start
 
 LOOK_BEHIND = 256
@@ -49,9 +58,19 @@ class _Field:
 class StreamScanner:
     """The output of one request; single use, not shared between threads."""
 
-    def __init__(self, policy: CompiledPolicy, role: str = OUTPUT_ROLE) -> None:
+    def __init__(
+        self,
+        policy: CompiledPolicy,
+        role: str = OUTPUT_ROLE,
+        *,
+        fingerprint: Fingerprint | None = None,
+        suppressed: Suppressed = NOTHING_SUPPRESSED,
+    ) -> None:
+        """`fingerprint` is needed where findings may be suppressed."""
         self._policy = policy
         self._role = role
+        self._fingerprint = fingerprint
+        self._suppressed = suppressed if fingerprint is not None else NOTHING_SUPPRESSED
         self._tally = Tally(policy)
         self._fields: dict[str, _Field] = {}
         self._masked = False
@@ -82,6 +101,20 @@ class StreamScanner:
                 tails[name] = self._advance(state, True)
         return {name: tail for name, tail in tails.items() if tail}
 
+    def add(self, ruling: Ruling, texts: Sequence[str]) -> None:
+        """Takes in, at the end, what a rule that reads whole texts concluded; `texts` by segment of the ruling.
+
+        All is released by then: such a rule only records, or refuses because it could not be evaluated.
+        """
+        rule = self._policy.guardrail.rules[ruling.rule_index]
+        if ruling.reason and self._tally.skip_rule(ruling.rule_index, ruling.reason) and self.block is None:
+            self.block = refusal(self._policy, rule, ruling.reason, f"{rule.type}({ruling.reason})")
+        for index, finding in ruling.findings:
+            found = [finding]
+            if self._suppressed and self._fingerprint is not None:
+                found = unsuppressed(self._policy, found, texts[index], 0, self._fingerprint, self._suppressed)
+            self._tally.add(found, texts[index])
+
     @property
     def outcome(self) -> Outcome:
         """The fold so far."""
@@ -111,16 +144,21 @@ class StreamScanner:
                 boundary = min(boundary, state.base + scan.hold)
                 if scan.spans:
                     spans = [(state.base + start, state.base + end) for start, end in scan.spans]
-                    new += findings_of(watch.uses, spans, self._role, scan.labels)
+                    new += self._kept(findings_of(watch.uses, spans, self._role, scan.labels), state)
         limits = self._limits(state)
         self._tally.add(new + limits, state.text, state.base)
-        state.pending += [finding for finding in new if finding.action is not Action.FLAG]
+        state.pending += [finding for finding in new if finding.action in (Action.BLOCK, Action.MASK)]
         block = folding.first_block(state.pending + limits)
         if block is not None:
             self.block = block_of(self._policy, block)
             starts = [f.start for f in (*state.pending, *limits) if f.action is Action.BLOCK]
             boundary = min(boundary, *starts)
         return self._release(state, max(boundary, state.released))
+
+    def _kept(self, found: list[Finding], state: _Field) -> list[Finding]:
+        if not self._suppressed or self._fingerprint is None:
+            return found
+        return unsuppressed(self._policy, found, state.text, state.base, self._fingerprint, self._suppressed)
 
     def _limits(self, state: _Field) -> list[Finding]:
         passed = self._policy.over_limit(state.base + len(state.text), self._role)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from services.guardrail.domain.engine import CompiledPolicy
 from services.guardrail.domain.model import (
@@ -19,6 +19,11 @@ from services.guardrail.domain.model import (
 
 Fingerprint = Callable[[str], str]
 """Keyed digest of a matched substring."""
+
+Suppressed = Mapping[str, frozenset[str]]
+"""Fingerprints that an administrator marked as false positives, by rule id."""
+
+NOTHING_SUPPRESSED: Suppressed = {}
 
 _Key = tuple[int, str]
 
@@ -56,6 +61,11 @@ class Tally:
                     refusing.append(rule)
         return refusing
 
+    def skip_rule(self, index: int, reason: str) -> bool:
+        """One rule could not be evaluated; True when that is a refusal."""
+        self._reasons.setdefault(index, reason)
+        return self._policy.guardrail.rules[index].on_not_evaluated == "block"
+
     def results(self) -> tuple[RuleResult, ...]:
         """One per applicable rule that met a text (or a part it could not read)."""
         fired = {index for index, _ in self._count}
@@ -85,6 +95,25 @@ class Tally:
             )
             for (index, entity), count in sorted(self._count.items(), key=lambda item: item[0][0])
         )
+
+
+def unsuppressed(
+    policy: CompiledPolicy,
+    found: Iterable[Finding],
+    text: str,
+    offset: int,
+    fingerprint: Fingerprint,
+    suppressed: Suppressed,
+) -> list[Finding]:
+    """The findings that were not marked as false positives; `offset` as in `Tally.add`."""
+    rules = policy.guardrail.rules
+    kept = []
+    for finding in found:
+        marked = suppressed.get(rules[finding.rule_index].id)
+        matched = text[finding.start - offset : finding.end - offset]
+        if not (marked and finding.tag and fingerprint(matched) in marked):
+            kept.append(finding)
+    return kept
 
 
 def detail_of(rule: Rule, entity: str) -> str:

@@ -66,9 +66,13 @@ def _stored(row: Any) -> Stored:
     return Stored(guardrail, row.created_at_us, row.updated_at_us, row.revision, row.deleted)
 
 
-async def changed_since(conn: AsyncConnection, revision: int) -> list[Stored]:
-    """Guardrails and tombstones changed after `revision`, in order of change."""
-    query = sa.select(guardrails).where(guardrails.c.revision > revision).order_by(guardrails.c.revision)
+async def changed_since(conn: AsyncConnection, after: int, upto: int) -> list[Stored]:
+    """Guardrails and tombstones changed after one revision, up to another, in order of change."""
+    query = (
+        sa.select(guardrails)
+        .where(guardrails.c.revision > after, guardrails.c.revision <= upto)
+        .order_by(guardrails.c.revision)
+    )
     return [_stored(row) for row in (await conn.execute(query)).all()]
 
 

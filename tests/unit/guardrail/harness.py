@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +13,27 @@ import httpx
 from fastapi import Request
 
 from orca.events.v1.events_pb2 import Envelope
-from services.common.errors import Unauthorized
+from services.common.errors import Invalid, Unauthorized
 from services.common.eventlog.ports import OutRecord
 from services.common.http import Principal, Role
+from services.common.networks import parse_networks
 from services.common.storage import Database, OutboxPublisher
+from services.guardrail.domain.drafts import Limits
 from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
+from services.guardrail.marks import Marks
 from services.guardrail.policies import Policies
+from services.guardrail.ports import Question
+from services.guardrail.rulings import Rulings
+from services.guardrail.sealing import SecretBox
 from services.guardrail.snapshot import Snapshot
 from services.guardrail.storage.tables import MIGRATIONS, metadata, outbox
+from services.guardrail.trials import Trials
+from services.guardrail.webhook import HttpWebhook
 from tests.support.clock import ManualClock
+
+KEY = b"k" * 32
+LOOPBACK = parse_networks("127.0.0.0/8,::1/128")
 
 
 class FakeAuthenticator:
@@ -59,6 +71,46 @@ class FakeKeyNames:
 
 
 @dataclass
+class FakeJudge:
+    """Answers with `words`, or fails with `error`; keeps the questions."""
+
+    words: str = '{"violation": false}'
+    error: Exception | None = None
+    late: bool = False
+    questions: list[Question] = field(default_factory=list)
+
+    async def ask(self, question: Question, timeout_s: float) -> str:
+        self.questions.append(question)
+        if self.late:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        return self.words
+
+
+@dataclass
+class FakeRecorded:
+    """Recorded rows, by table. `captured` None: analytics keeps no captures."""
+
+    matches: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    captured: list[dict[str, Any]] | None = None
+    requests: int = 0
+
+    async def match(self, workspace_id: str, match_id: str) -> Mapping[str, Any] | None:
+        return self.matches.get((workspace_id, match_id))
+
+    async def captures(self, workspace_id: str, since_us: int, cursor: str) -> tuple[Sequence[Mapping[str, Any]], str]:
+        if self.captured is None:
+            raise Invalid("table: must be one of matches", param="table")
+        start = int(cursor or "0")
+        end = start + 2
+        return self.captured[start:end], str(end) if end < len(self.captured) else ""
+
+    async def request_count(self, workspace_id: str, since_us: int, most: int) -> int:
+        return min(self.requests, most)
+
+
+@dataclass
 class Harness:
     """The wired service and its surroundings."""
 
@@ -70,6 +122,9 @@ class Harness:
     clock: ManualClock
     servicer: GuardrailServicer
     client: httpx.AsyncClient
+    judge: FakeJudge
+    recorded: FakeRecorded
+    webhook: HttpWebhook
 
     async def request(
         self, method: str, path: str, body: Any = None, *, who: str = "w1/DEVELOPER"
@@ -95,13 +150,18 @@ async def harness(directory: Path) -> AsyncIterator[Harness]:
     database = await Database.open(f"sqlite:///{directory}/guardrail.db", service="guardrail")
     await database.migrate(metadata, MIGRATIONS)
     clock = ManualClock()
-    snapshot = Snapshot(database, clock, max_age_s=60.0)
+    box = SecretBox("", KEY)
+    snapshot = Snapshot(database, clock, box, max_age_s=60.0)
     await snapshot.refresh()
     producer, keys = FakeProducer(), FakeKeyNames()
     publisher = OutboxPublisher(database, outbox, producer, clock)
-    policies = Policies(database, snapshot, publisher, keys, clock)
-    servicer = GuardrailServicer(snapshot, policies, b"k" * 32)
-    transport = httpx.ASGITransport(app=build_api(policies, FakeAuthenticator()))
+    policies = Policies(database, snapshot, publisher, keys, clock, box, Limits(timeout_max_ms=4500))
+    judge, webhook, recorded = FakeJudge(), HttpWebhook(LOOPBACK, clock), FakeRecorded()
+    servicer = GuardrailServicer(snapshot, policies, Rulings(judge, webhook, deadline_ms=5000), KEY)
+    trials = Trials(policies, recorded, clock, KEY)
+    marks = Marks(database, snapshot, publisher, recorded, clock)
+    transport = httpx.ASGITransport(app=build_api(policies, trials, marks, FakeAuthenticator()))
     async with httpx.AsyncClient(transport=transport, base_url="http://guardrail") as client:
-        yield Harness(database, snapshot, publisher, producer, keys, clock, servicer, client)
+        yield Harness(database, snapshot, publisher, producer, keys, clock, servicer, client, judge, recorded, webhook)
+    await webhook.close()
     await database.close()

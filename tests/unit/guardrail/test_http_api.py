@@ -115,7 +115,7 @@ async def test_lists_are_paginated(service: Harness) -> None:
         ({"name": "x", "rules": {}}, "rules"),
         ({"name": "x", "rules": [rule(entities=["nope"])]}, "rules.0.entities.0"),
         ({"name": "x", "rules": [rule(type="regex", pattern=r"(a)\1")]}, "rules.0.pattern"),
-        ({"name": "x", "rules": [rule(type="external")]}, "rules.0.type"),
+        ({"name": "x", "rules": [rule(type="external")]}, "rules.0.url"),
     ],
 )
 async def test_a_wrong_field_is_named_and_nothing_is_written(service: Harness, body: Any, param: str) -> None:

@@ -1,0 +1,156 @@
+"""Routes that try drafts: `/test`, `/evaluate` with its progress stream, `/simulate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import StreamingResponse
+from pydantic import StrictInt, StrictStr
+
+from services.common.errors import Invalid
+from services.common.http import Body, Principal, Role, ok, require
+from services.guardrail.domain.model import Finding, Rule, Stage
+from services.guardrail.domain.sandbox import Trial
+from services.guardrail.trials import Simulation, Trials
+
+CHUNKS_MAX = 10_000
+TEXT_MAX = 4 * 1024 * 1024
+DAYS_MAX = 90
+
+Developer = Annotated[Principal, Depends(require(Role.DEVELOPER))]
+
+
+class DraftBody(Body):
+    """What is tried: a draft's rules or a stored guardrail."""
+
+    rules: list[dict[str, Any]] | None = None
+    guardrail_id: StrictStr | None = None
+
+
+class TestBody(DraftBody):
+    """A trial on one text or on its pieces. `sources` are what grounding compares with."""
+
+    stage: StrictStr = "input"
+    text: StrictStr | None = None
+    chunks: list[StrictStr] | None = None
+    sources: list[StrictStr] | None = None
+
+
+class EvaluateBody(DraftBody):
+    """A trial on a labelled corpus: JSONL text, or a list of its objects."""
+
+    corpus: StrictStr | list[dict[str, Any]]
+
+
+class SimulateBody(DraftBody):
+    """A trial on what was captured in the last days."""
+
+    days: StrictInt
+
+
+def add_trials(api: FastAPI, trials: Trials) -> None:
+    """Adds the routes."""
+
+    @api.post("/api/guardrail/test")
+    async def test(principal: Developer, body: TestBody) -> dict[str, Any]:
+        """Tries a draft: no upstream, no event, no cost."""
+        text = _text_of(body)
+        if body.stage not in ("input", "output"):
+            raise Invalid("stage: must be input or output", param="stage")
+        sources = body.sources or []
+        if len(sources) > CHUNKS_MAX or sum(map(len, sources)) > TEXT_MAX:
+            raise Invalid(f"sources: must have at most {TEXT_MAX} characters", param="sources")
+        guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
+        return ok(_trial(await trials.test(guardrail, Stage(body.stage), text, body.chunks, sources)))
+
+    @api.post("/api/guardrail/evaluate", response_class=StreamingResponse)
+    async def evaluate(principal: Developer, body: EvaluateBody, request: Request) -> StreamingResponse:
+        """Judges a labelled corpus. The answer is a stream of JSON objects, one a line, or server-sent events for
+        callers that accept those: `progress` objects, then one `result`."""
+        guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
+        lines = await trials.corpus(body.corpus)
+        trials.start()
+        sse = "text/event-stream" in request.headers.get("accept", "")
+
+        async def stream() -> AsyncIterator[bytes]:
+            try:
+                async for message in trials.evaluate(guardrail, lines):
+                    line = json.dumps(message, separators=(",", ":")).encode()
+                    yield b"data: " + line + b"\n\n" if sse else line + b"\n"
+            finally:
+                trials.finished()
+
+        kind = "text/event-stream" if sse else "application/x-ndjson"
+        return StreamingResponse(stream(), media_type=kind, headers={"Cache-Control": "no-cache"})
+
+    @api.post("/api/guardrail/simulate")
+    async def simulate(principal: Developer, body: SimulateBody) -> dict[str, Any]:
+        """Replays a draft over captured bodies: what it would change, request by request."""
+        if not 1 <= body.days <= DAYS_MAX:
+            raise Invalid(f"days: must be a whole number from 1 to {DAYS_MAX}", param="days")
+        guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
+        trials.start()
+        try:
+            return ok(_simulation(await trials.simulate(guardrail, body.days)))
+        finally:
+            trials.finished()
+
+
+def _text_of(body: TestBody) -> str:
+    if (body.text is None) == (body.chunks is None):
+        raise Invalid("text: give either text or chunks", param="text")
+    if body.chunks is not None and len(body.chunks) > CHUNKS_MAX:
+        raise Invalid(f"chunks: must have at most {CHUNKS_MAX} items", param="chunks")
+    text = body.text if body.text is not None else "".join(body.chunks or [])
+    if len(text) > TEXT_MAX:
+        raise Invalid(f"text: must have at most {TEXT_MAX} characters", param="text")
+    return text
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "blocked": trial.blocked,
+        "mutated": trial.mutated,
+        "sanitized": trial.sanitized,
+        "violations": [_violation(rule, finding) for rule, finding in trial.violations],
+    }
+    if trial.advisories:
+        out["advisories"] = list(trial.advisories)
+    if trial.not_evaluated:
+        out["not_evaluated"] = [
+            {"rule": rule.id, "type": rule.type, "reason": reason} for rule, reason in trial.not_evaluated
+        ]
+    if trial.released is not None:
+        out["released"] = list(trial.released)
+    return out
+
+
+def _violation(rule: Rule, finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": rule.id,
+        "type": rule.type,
+        "label": rule.label,
+        "entity": finding.entity,
+        "action": finding.action.value,
+        "start": finding.start,
+        "end": finding.end,
+    }
+
+
+def _simulation(found: Simulation) -> dict[str, Any]:
+    return {
+        "items": found.changes,
+        "summary": {
+            "evaluated": found.evaluated,
+            "matched": found.matched,
+            "blocked": found.blocked,
+            "masked": found.masked,
+            "unchanged": found.evaluated - found.matched,
+            "not_evaluable": found.not_evaluable,
+        },
+        "not_evaluable": found.not_evaluable,
+        "truncated": found.truncated,
+    }

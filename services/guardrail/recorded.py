@@ -1,0 +1,62 @@
+"""`ports.RecordedMatches` over `analytics.v1`. A table or filter that analytics does not know is `Invalid`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orca.analytics.v1 import analytics_pb2
+from services.common.rpc import call
+
+TIMEOUT_S = 10.0
+CAPTURES_PER_PAGE = 200
+COUNTED_PER_PAGE = 10_000
+
+
+class Recorded:
+    """Asks analytics."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+
+    async def _page(self, request: analytics_pb2.QueryRequest) -> tuple[list[dict[str, Any]], str]:
+        answer = await call(self._stub.Query, request, timeout_s=TIMEOUT_S)
+        return [json.loads(row) for row in answer.rows_json], answer.next_cursor
+
+    async def match(self, workspace_id: str, match_id: str) -> Mapping[str, Any] | None:
+        """See `ports.RecordedMatches`."""
+        rows, _ = await self._page(
+            analytics_pb2.QueryRequest(workspace_id=workspace_id, table="matches", limit=1, filters={"id": match_id})
+        )
+        return rows[0] if rows else None
+
+    async def captures(self, workspace_id: str, since_us: int, cursor: str) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """See `ports.RecordedMatches`."""
+        return await self._page(
+            analytics_pb2.QueryRequest(
+                workspace_id=workspace_id,
+                table="captures",
+                since_unix_us=since_us,
+                limit=CAPTURES_PER_PAGE,
+                cursor=cursor,
+            )
+        )
+
+    async def request_count(self, workspace_id: str, since_us: int, most: int) -> int:
+        """See `ports.RecordedMatches`."""
+        count, cursor = 0, ""
+        while count < most:
+            rows, cursor = await self._page(
+                analytics_pb2.QueryRequest(
+                    workspace_id=workspace_id,
+                    table="requests",
+                    since_unix_us=since_us,
+                    limit=COUNTED_PER_PAGE,
+                    cursor=cursor,
+                )
+            )
+            count += len(rows)
+            if not cursor:
+                break
+        return min(count, most)
