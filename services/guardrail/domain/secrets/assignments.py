@@ -105,7 +105,8 @@ def _trimmed(value: bytes) -> bytes:
 
 
 def _row(name: str, kind: Kind, words: str, form: str) -> Detector:
-    anchors = tuple(Anchor(word.replace(".", "[._ -]"), caseless=True) for word in words.split(" "))
+    spelled = [form for word in words.split(" ") for form in (word.replace(".", "[._ -]"), word.replace(".", ""))]
+    anchors = tuple(Anchor(word, caseless=True) for word in dict.fromkeys(spelled))
     return Detector(name, "generic", form, anchors, assigned(kind), MAX_VALUE, rank=2, announced=True)
 
 
@@ -119,7 +120,7 @@ ROWS: tuple[Detector, ...] = (
     _row(
         "generic_api_key",
         Kind.KEY,
-        "api.key apikey access.key accesskey account.key auth.key authkey app.key appkey "
+        "api.key access.key account.key auth.key app.key "
         "encryption.key signing.key private.key master.key license.key service.key secret.key "
         "client.key",
         "a key's name, assignment, value by entropy",

@@ -26,6 +26,9 @@ _SAMPLE = re.compile(
     rb"(?i)example|sample|placeholder|change[-_]?me|replace[-_]?(?:me|this|with)|dummy|redacted|your[-_]?|insert[-_]"
     rb"|xxxx|\*{3}|\.\.\.|<[a-z]|\$\{|\{\{|%\(|#\{|not[-_]?a?[-_]?real|fake|todo|(?:^|[-_.])(?:here|test)$"
 )
+_WORDS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_VOWELS = frozenset(b"aeiouyAEIOUY")
+_CONSONANTS = re.compile(rb"(?i)[bcdfghjklmnpqrstvwxz]{5}")
 _RUN = 5
 """Equal neighbours in a row that random text does not have."""
 
@@ -64,6 +67,20 @@ def _sequence(body: bytes) -> int:
     return best
 
 
+def is_wordy(value: bytes) -> bool:
+    """True when nearly all of a value is words or an identifier's parts."""
+    size = len(value)
+    words = sum(len(run) for run in _WORDS.findall(value) if len(run) >= 3 and _is_word(run))
+    letters = sum(65 <= byte <= 90 or 97 <= byte <= 122 for byte in value)
+    digits = sum(48 <= byte <= 57 for byte in value)
+    return letters > 0 and words >= 0.7 * letters and digits <= max(3, size // 6)
+
+
+def _is_word(run: bytes) -> bool:
+    vowels = sum(byte in _VOWELS for byte in run)
+    return vowels > 0 and len(run) <= 6 * vowels and _CONSONANTS.search(run) is None
+
+
 def crc32_base62(value: bytes) -> bool:
     """GitHub's and npm's form: after the prefix, the last six base-62 digits are the CRC-32 of those before."""
     body = value.split(b"_", 1)[1]
@@ -73,13 +90,6 @@ def crc32_base62(value: bytes) -> bool:
         number, digit = divmod(number, 62)
         digits.append(_BASE62[digit])
     return bytes(reversed(digits)).rjust(_CHECKSUM, b"0") == body[-_CHECKSUM:]
-
-
-def crc32_hex(value: bytes) -> bool:
-    """Grafana's service-account form: the last eight hex digits are the little-endian CRC-32 of the part before."""
-    body, _, check = value.rpartition(b"_")
-    number = binascii.crc32(body)
-    return check.lower() in (b"%08x" % number, binascii.hexlify(number.to_bytes(4, "little")))
 
 
 def decoded(value: bytes) -> bytes | None:
@@ -140,8 +150,8 @@ def is_basic(value: bytes) -> bool:
 
 
 def mixed(value: bytes) -> bool:
-    """Upper case, lower case and a digit, as a long base-62 or base-64 secret has."""
-    return is_random(value) and value.upper() != value != value.lower() and any(48 <= byte < 58 for byte in value)
+    """Upper and lower case, and digits or at least no words, as a long base-62 or base-64 secret has."""
+    return value.upper() != value != value.lower() and with_digit(value)
 
 
 def hexadecimal(value: bytes) -> bool:
@@ -150,5 +160,7 @@ def hexadecimal(value: bytes) -> bool:
 
 
 def with_digit(value: bytes) -> bool:
-    """Random, with a letter and a digit."""
-    return is_random(value) and any(48 <= b < 58 for b in value) and any(b >= 65 for b in value)
+    """Random; has letters, and a digit unless what it has instead are no words."""
+    if not is_random(value) or not any(byte >= 65 for byte in value):
+        return False
+    return any(48 <= byte < 58 for byte in value) or not is_wordy(value)

@@ -37,7 +37,7 @@ GITHUB = (
     context("github_legacy_token", "vcs", "github|gh_token|gh_pat", r"[a-f0-9]{40}", "40 hex by a name", hexadecimal),
 )
 
-_ROUTABLE = r"(?:[A-Za-z0-9_-]{27,300}[.][0-9a-z]{2}[.][0-9a-z]{9}|[A-Za-z0-9_-]{20,27}|[A-Za-z0-9_-]{40,64})"
+_ROUTABLE = r"(?:[A-Za-z0-9_-]{27,300}[.][0-9a-z]{2}[.][0-9a-z]{9}|[A-Za-z0-9_-]{40,64}|[A-Za-z0-9_-]{20,27})"
 
 GITLAB = (
     *(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from services.guardrail.domain.secrets.checks import entropy, is_random
+from services.guardrail.domain.secrets.checks import entropy, is_random, is_wordy
 
 _CODE = re.compile(
     rb"[(){}\[\]]|::|->|=>|\$[A-Za-z_{(]|%[sdv({]|^[&*$%@!]\w|^@|^\w+(?:\.[A-Za-z_$][\w$]*)+$|"
@@ -31,9 +31,6 @@ _STAND_INS = frozenset(
     b"correcthorsebatterystaple placeholder insert here xxx xxxx yyy zzz asdf asdfgh zxcv pa p w x".split()
 )
 _IDENTIFIER = re.compile(rb"[A-Za-z]+|[0-9]+")
-_RUNS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_VOWELS = frozenset(b"aeiouyAEIOUY")
-_CONSONANTS = re.compile(rb"(?i)[bcdfghjklmnpqrstvwxz]{5}")
 _SIGNED = re.compile(rb"(?:gh[pousr]|npm)_[A-Za-z0-9]{36}$|glsa_\w{32}_[0-9A-Fa-f]{8}$")
 _DATE = re.compile(rb"[0-9]{1,4}[-/.:][0-9]{1,2}[-/.:][0-9]{1,4}|v?[0-9]+(?:\.[0-9]+){1,3}(?:[-+]\w+)?$")
 _HEX = re.compile(rb"[0-9a-fA-F]+$")
@@ -58,20 +55,6 @@ def is_stand_in(value: bytes) -> bool:
 def is_code(value: bytes) -> bool:
     """True for calls, lookups, templates, paths, URLs and file names."""
     return _CODE.search(value) is not None
-
-
-def is_wordy(value: bytes) -> bool:
-    """True when nearly all of a value is words or an identifier's parts."""
-    size = len(value)
-    words = sum(len(run) for run in _RUNS.findall(value) if len(run) >= 3 and _is_word(run))
-    letters = sum(65 <= byte <= 90 or 97 <= byte <= 122 for byte in value)
-    digits = sum(48 <= byte <= 57 for byte in value)
-    return letters > 0 and words >= 0.7 * letters and digits <= max(3, size // 6)
-
-
-def _is_word(run: bytes) -> bool:
-    vowels = sum(byte in _VOWELS for byte in run)
-    return vowels > 0 and len(run) <= 6 * vowels and _CONSONANTS.search(run) is None
 
 
 def is_credential(value: bytes, kind: Kind, quoted: bool) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from services.guardrail.domain.secrets.checks import (
-    crc32_hex,
     hexadecimal,
     is_json_token,
     is_mapbox,
@@ -61,7 +60,6 @@ MONITORING = (
         "glsa_",
         r"[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}",
         "glsa_ + 32 _ CRC-32",
-        crc32_hex,
     ),
     token(
         "grafana_cloud_token",

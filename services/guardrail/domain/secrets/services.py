@@ -85,12 +85,12 @@ CHAT = (
         r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
         "bot id : AA + 33",
     ),
-    shaped(
+    token(
         "teams_webhook",
         "chat",
-        r"/webhookb2/ [.]com/webhook/",
-        rf"/?(?:[.]com)?/?webhook(?:b2)?/{_UUID}@{_UUID}/IncomingWebhook/[a-f0-9]{{32}}/{_UUID}(?:/[A-Za-z0-9_-]{{20,60}})?",
-        "webhookb2 / group@tenant / IncomingWebhook / secret",
+        "webhook.office.com/webhookb2/ outlook.office.com/webhook/",
+        rf"{_UUID}@{_UUID}/IncomingWebhook/[a-f0-9]{{32}}/{_UUID}(?:/[A-Za-z0-9_-]{{20,60}})?",
+        "group@tenant / IncomingWebhook / secret",
         None,
     ),
     token(
