@@ -54,7 +54,10 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
         app.register(grpc_server)
         await grpc_server.start()
     servers = [
-        HttpServer(with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s),
+        # The planes' own ports answer their probes themselves.
+        HttpServer(
+            app.asgi if service in BINDS else with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s
+        ),
         HttpServer(metrics_app, metrics_sock, grace_s=1),
     ]
     await app.start()
