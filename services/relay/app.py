@@ -26,6 +26,7 @@ from services.relay.pipeline.catalogue import Catalogue
 from services.relay.pipeline.chat import ChatPipeline
 from services.relay.pipeline.dispatch import Dispatcher
 from services.relay.pipeline.gate import Gate
+from services.relay.pipeline.judging import JudgePipeline, JudgeRate
 from services.relay.pipeline.policy import Planes
 from services.relay.settings import RelaySettings
 from services.relay.upstream.echo import EchoUpstream, Upstreams
@@ -70,6 +71,17 @@ class App:
         )
         # Spreads load between channels of equal priority; not a secret.
         dispatcher = Dispatcher(upstream, credit, journal, clock, random.random)
+        self._judging = JudgePipeline(
+            directory,
+            directory,
+            limiter,
+            gate,
+            planes,
+            dispatcher,
+            journal,
+            clock,
+            JudgeRate(clock, settings.judge_rpm_per_key),
+        )
         chat = ChatPipeline(gate, planes, dispatcher, journal, clock, self._keep)
         self.asgi = RelayAsgi(chat, Catalogue(gate, planes, journal, clock), self.ready)
 
@@ -80,7 +92,7 @@ class App:
 
     def register(self, server: Any) -> None:
         """Adds the relay's gRPC service."""
-        relay_pb2_grpc.add_RelayServiceServicer_to_server(RelayServicer(), server)
+        relay_pb2_grpc.add_RelayServiceServicer_to_server(RelayServicer(self._judging), server)
 
     async def start(self) -> None:
         """Settles what a predecessor left in the journal, then connects."""

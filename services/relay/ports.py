@@ -44,6 +44,16 @@ class KeyDirectory(Protocol):
         """The entry. Unknown: 401 `invalid_api_key`; auth down or snapshot too old: 503 `auth_unavailable`."""
 
 
+class WorkspaceKeys(Protocol):
+    """Keys and workspaces by id, from the snapshot alone; nothing is found in one that is too old."""
+
+    def by_id(self, key_id: str) -> KeyEntry | None:
+        """A key that lives."""
+
+    def workspace(self, workspace_id: str) -> WorkspaceRecord | None:
+        """A workspace."""
+
+
 class ModelDirectory(Protocol):
     """Models a workspace can reach."""
 

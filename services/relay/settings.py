@@ -14,6 +14,9 @@ class RelaySettings(OrcaSettings):
         "", description="Addresses and CIDRs of proxies whose X-Forwarded-For is believed, comma-separated."
     )
     echo_model: bool = Field(False, description="Serve the built-in sample model orca/echo.")
+    judge_rpm_per_key: int = Field(
+        60, ge=1, le=1_000_000, description="Judge questions a minute on behalf of one tenant key, on each replica."
+    )
     max_body_bytes: int = Field(
         10 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest accepted request body, in bytes."
     )

@@ -20,7 +20,7 @@ import grpc
 import grpc.aio
 
 from orca.auth.v1 import auth_pb2
-from orca.auth.v1.auth_pb2 import KeyRecord
+from orca.auth.v1.auth_pb2 import KeyRecord, WorkspaceRecord
 from services.common.clock import Clock
 from services.common.errors import OrcaError, Unauthorized, Unavailable
 from services.common.rpc import call, translate
@@ -108,6 +108,14 @@ class GrpcDirectory:
     def workspace_ids(self) -> tuple[str, ...]:
         """Workspaces of the snapshot."""
         return self._keys.workspace_ids()
+
+    def by_id(self, key_id: str) -> KeyEntry | None:
+        """The entry from the snapshot alone; None when absent or when the snapshot is too old."""
+        return self._keys.by_id(key_id) if self._young() else None
+
+    def workspace(self, workspace_id: str) -> WorkspaceRecord | None:
+        """A workspace from the snapshot alone; None as above."""
+        return self._keys.workspace(workspace_id) if self._young() else None
 
     def peek(self, secret: str) -> KeyEntry | None:
         """The entry from the snapshot alone; None when absent or when the snapshot is too old."""

@@ -82,6 +82,15 @@ class KeyTable:
         """All keys by id."""
         return {key_id: known.record for key_id, known in self._keys.items()}
 
+    def by_id(self, key_id: str) -> KeyEntry | None:
+        """The key's entry, once its workspace is known."""
+        known = self._keys.get(key_id)
+        return None if known is None else self.entries.get(known.record.secret_hash)
+
+    def workspace(self, workspace_id: str) -> WorkspaceRecord | None:
+        """One workspace."""
+        return self._workspaces.get(workspace_id)
+
     def workspace_ids(self) -> tuple[str, ...]:
         """All workspaces."""
         return tuple(self._workspaces)

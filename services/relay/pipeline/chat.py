@@ -20,7 +20,7 @@ from services.relay.pipeline.booking import Booking
 from services.relay.pipeline.dispatch import Dispatcher
 from services.relay.pipeline.exchange import Attempt, Exchange
 from services.relay.pipeline.gate import CLAMPED_HEADER, Gate
-from services.relay.pipeline.policy import Planes, judge_input
+from services.relay.pipeline.policy import Planes, judge_input, message_sources
 from services.relay.pipeline.refusals import policy_unavailable
 from services.relay.pipeline.release import released_answer
 from services.relay.pipeline.streaming import StreamRelay
@@ -128,8 +128,11 @@ class ChatPipeline:
         checked = await judge_input(self._planes, x, segments)
         if checked is None:
             return
-        if not apply_replacements(segments, [(r.index, r.text) for r in checked.replacements]):
+        replacements = [(r.index, r.text) for r in checked.replacements]
+        if not apply_replacements(segments, replacements):
             raise policy_unavailable(answered=False)
+        if checked.needs_sources:
+            x.sources = message_sources(segments, replacements)
         if checked.advisories:
             add_advisories(x.body, checked.advisories)
         if checked.not_evaluated:

@@ -8,7 +8,7 @@ from typing import Any
 from orca.auth.v1.auth_pb2 import ChannelRecord, ModelRecord
 from orca.common.v1.common_pb2 import PolicyRef, RequestContext
 from orca.events.v1.events_pb2 import Envelope, Spend
-from orca.guardrail.v1.guardrail_pb2 import OUTPUT_MODE_NONE
+from orca.guardrail.v1.guardrail_pb2 import OUTPUT_MODE_NONE, Segment
 from services.relay.domain.identity import RunIdentity
 from services.relay.domain.worst_case import Price, Shape, Usage, WorstCase
 from services.relay.ports import Admission, KeyEntry, ModelRoute, Reservation
@@ -66,6 +66,8 @@ class Exchange:
     firewall: PolicyRef = field(default_factory=PolicyRef)
     output_mode: int = OUTPUT_MODE_NONE
     output_enforced: bool = False
+    sources: list[Segment] = field(default_factory=list)
+    """The request's messages as forwarded, where an output rule compares the answer with them."""
     may_refuse_output: bool = False
     cost_capped: bool = False
     events: list[tuple[str, bytes, Envelope]] = field(default_factory=list)

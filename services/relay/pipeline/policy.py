@@ -18,7 +18,7 @@ from orca.guardrail.v1 import guardrail_pb2, guardrail_pb2_grpc
 from services.common.clock import Clock
 from services.common.errors import OrcaError, RpcDeadline, Unavailable
 from services.common.rpc import call
-from services.relay.domain.segments import Segment
+from services.relay.domain.segments import TEXT, Segment
 from services.relay.pipeline.events import add_decision, add_firewall, add_guardrail
 from services.relay.pipeline.exchange import Exchange
 from services.relay.pipeline.refusals import PolicyRefusal, policy_unavailable
@@ -80,6 +80,7 @@ class Planes:
             segments=[
                 guardrail_pb2.Segment(path=s.path, role=s.role, kind=KINDS[s.kind], text=s.text) for s in segments
             ],
+            sources=x.sources if stage == guardrail_pb2.STAGE_OUTPUT else (),
         )
         return await self.ask(self.guardrail.Check, request)
 
@@ -191,6 +192,18 @@ async def judge_input(planes: Planes, x: Exchange, segments: Sequence[Segment]) 
         unavailable(x, "firewall", "inbound", action, answered=False)
         x.may_refuse_output = True
     return checked
+
+
+def message_sources(
+    segments: Sequence[Segment], replacements: Sequence[tuple[int, str]]
+) -> list[guardrail_pb2.Segment]:
+    """The texts of the request's messages as they are forwarded, for rules that compare the answer with them."""
+    replaced = dict(replacements)
+    return [
+        guardrail_pb2.Segment(path=s.path, role=s.role, kind=KINDS[s.kind], text=replaced.get(index, s.text))
+        for index, s in enumerate(segments)
+        if s.role and s.kind == TEXT
+    ]
 
 
 def _take_guardrail(x: Exchange, checked: guardrail_pb2.CheckResponse) -> None:

@@ -17,11 +17,12 @@ from orca.firewall.v1 import firewall_pb2
 from orca.guardrail.v1 import guardrail_pb2
 from services.common.errors import NotFound, OrcaError
 from services.relay.domain.answer import calls_of
+from services.relay.domain.segments import collect_request
 from services.relay.edge.reply import DONE_FRAME, frame
 from services.relay.pipeline.approvals import body_hash
 from services.relay.pipeline.events import add_decision
 from services.relay.pipeline.exchange import Exchange
-from services.relay.pipeline.policy import APPROVAL_HEADER, Planes
+from services.relay.pipeline.policy import APPROVAL_HEADER, Planes, message_sources
 from services.relay.pipeline.refusals import PolicyRefusal, policy_unavailable
 from services.relay.pipeline.whole import judge_answer_texts
 
@@ -45,6 +46,7 @@ async def released_answer(planes: Planes, x: Exchange) -> bytes:
     answer: dict[str, Any] = jiter.from_json(held)
     # Which output rules apply now is for the guardrail to say, so it is always asked.
     x.output_mode = guardrail_pb2.OUTPUT_MODE_HOLD
+    x.sources = message_sources(collect_request(x.body), ())
     await judge_answer_texts(planes, x, answer)
     request.peek = False
     await _redeem(planes, x, request)

@@ -100,6 +100,7 @@ class TextGuard:
                 context=self._x.context(),
                 guardrail_id=self._x.key.key.guardrail_id,
                 policy_version=self._x.guardrail.version,
+                sources=self._x.sources,
             )
         )
 

@@ -19,10 +19,12 @@ from services.common.errors import OrcaError, TooMany, Unauthorized
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from services.relay.domain.address import parse_networks
 from services.relay.edge.asgi import RelayAsgi
+from services.relay.grpc_server import RelayServicer
 from services.relay.pipeline.catalogue import Catalogue
 from services.relay.pipeline.chat import ChatPipeline
 from services.relay.pipeline.dispatch import Dispatcher
 from services.relay.pipeline.gate import Gate
+from services.relay.pipeline.judging import JudgePipeline, JudgeRate
 from services.relay.pipeline.policy import Planes
 from services.relay.ports import KeyEntry, ModelRoute, OpenAttempt
 from services.relay.upstream.echo import EchoUpstream, Upstreams
@@ -162,6 +164,13 @@ class FakeDirectory:
     entry: KeyEntry
     routes: dict[str, ModelRoute]
     error: OrcaError | None = None
+    judge: KeyEntry | None = None
+
+    def by_id(self, key_id: str) -> KeyEntry | None:
+        return self.judge if self.judge is not None and self.judge.key.key_id == key_id else None
+
+    def workspace(self, workspace_id: str) -> WorkspaceRecord | None:
+        return self.entry.workspace if workspace_id == self.entry.workspace.workspace_id else None
 
     def peek(self, secret: str) -> KeyEntry | None:
         return self.entry if secret == SECRET and self.error is None else None
@@ -188,6 +197,8 @@ class FakeGuardrail(guardrail_pb2_grpc.GuardrailServiceServicer):
         self.delay: asyncio.Event | None = None
         self.calls = 0
         self.may_refuse_output = False
+        self.needs_sources = False
+        self.opened: list[guardrail_pb2.StreamOpen] = []
 
     def _output_mode(self) -> int:
         on = guardrail_pb2.STAGE_OUTPUT in self.stages
@@ -205,6 +216,7 @@ class FakeGuardrail(guardrail_pb2_grpc.GuardrailServiceServicer):
             outcome=guardrail_pb2.OUTCOME_PASSED,
             output_mode=self._output_mode(),
             output_enforced=guardrail_pb2.STAGE_OUTPUT in self.stages,
+            needs_sources=self.needs_sources,
             may_refuse_output=self.may_refuse_output or guardrail_pb2.STAGE_OUTPUT in self.stages,
         )
         if request.stage not in self.stages:
@@ -225,6 +237,7 @@ class FakeGuardrail(guardrail_pb2_grpc.GuardrailServiceServicer):
         held: dict[str, str] = {}
         async for request in request_iterator:
             if request.HasField("open"):
+                self.opened.append(request.open)
                 continue
             response = guardrail_pb2.CheckStreamResponse()
             for piece in request.chunk.pieces:
@@ -370,6 +383,12 @@ class Relay:
             trusted_proxies=parse_networks("10.0.0.0/8"), max_body_bytes=100_000,
         )  # fmt: skip
         dispatcher = Dispatcher(upstream, self.credit, self.journal, clock, lambda: 0.0)
+        self.clock = clock
+        judging = JudgePipeline(
+            self.directory, self.directory, self.limiter, gate, planes, dispatcher, self.journal, clock,
+            JudgeRate(clock, 2),
+        )  # fmt: skip
+        self.internal = RelayServicer(judging)
         chat = ChatPipeline(gate, planes, dispatcher, self.journal, clock, lambda task: None)
         self.app = RelayAsgi(chat, Catalogue(gate, planes, self.journal, clock), lambda: {"keys": True})
 
