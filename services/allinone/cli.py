@@ -81,7 +81,25 @@ def _parser() -> argparse.ArgumentParser:
     new_key = verbs.add_parser("new-key", help="mint a relay key in the first workspace")
     new_key.add_argument("--name", default="operator")
     new_key.set_defaults(command=_socket("new-key"))
+    audit = commands.add_parser("audit", help="check saved answers of GET /api/audit")
+    audit_verbs = audit.add_subparsers(required=True, metavar="VERB")
+    verify = audit_verbs.add_parser("verify", help="check the hash chains in a file, offline")
+    verify.add_argument("file", type=Path)
+    verify.set_defaults(command=_audit_verify)
     return parser
+
+
+def _audit_verify(_settings: Settings, args: argparse.Namespace) -> int:
+    from services.auth.audit_file import verify
+
+    try:
+        verdicts = verify(args.file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        _fail(f"{args.file}: {error}")
+    for verdict in verdicts:
+        rows = f"workspace {verdict.workspace_id or '(none)'}: rows {verdict.first} to {verdict.last}"
+        print(f"{rows}: {verdict.problem or 'whole'}, head {verdict.head}")
+    return int(any(verdict.problem for verdict in verdicts))
 
 
 def _config(settings: Settings, _args: argparse.Namespace) -> int:

@@ -117,7 +117,7 @@ class App:
 
     def ready(self) -> Mapping[str, bool]:
         """Health of its parts."""
-        return {"started": self._started}
+        return {"started": self._started, "audit": self._audit.health.running}
 
     async def bootstrap(self) -> FirstAccess | None:
         """First start: an administrator, a workspace, a key. Later starts change nothing."""

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from google.protobuf.message import DecodeError
+from sqlalchemy.exc import IntegrityError
 
 from orca.events.v1.events_pb2 import Envelope
 from services.auth.domain.audit import GENESIS, row_hash
 from services.auth.storage.tables import AUDIT
+from services.common.errors import Unavailable
 from services.common.eventlog.engine import Poison
 from services.common.eventlog.ports import ConsumedRecord
 from services.common.storage import Database
@@ -25,10 +27,17 @@ class AuditChain:
         self._database = database
 
     async def __call__(self, records: Sequence[ConsumedRecord]) -> None:
-        """One transaction per batch."""
+        """One transaction per batch. Raises Poison, or Unavailable where another member was faster."""
+        try:
+            await self._append(records)
+        except IntegrityError:
+            # During a rebalance two members may hold one batch; the slower one reads again and finds it done.
+            raise Unavailable("the audit chain grew meanwhile") from None
+
+    async def _append(self, records: Sequence[ConsumedRecord]) -> None:
         async with self._database.write() as tx:
             for record in records:
-                envelope = _parse(record)
+                envelope, metadata = _parse(record)
                 known = sa.select(AUDIT.c.number).where(AUDIT.c.event_id == envelope.event_id)
                 if (await tx.execute(known)).first() is not None:
                     continue
@@ -45,7 +54,7 @@ class AuditChain:
                     "verb": audit.verb,
                     "target_type": audit.target_type,
                     "target_id": audit.target_id,
-                    "metadata": json.loads(audit.metadata_json or "{}"),
+                    "metadata": metadata,
                     "service": audit.service,
                 }
                 await tx.execute(
@@ -60,11 +69,12 @@ class AuditChain:
                 )
 
 
-def _parse(record: ConsumedRecord) -> Envelope:
+def _parse(record: ConsumedRecord) -> tuple[Envelope, object]:
     try:
         envelope = Envelope.FromString(record.value)
-    except DecodeError:
-        raise Poison(record, "not an envelope") from None
+        metadata = json.loads(envelope.audit.metadata_json or "{}")
+    except (DecodeError, ValueError):
+        raise Poison(record, "not an envelope with JSON metadata") from None
     if envelope.WhichOneof("payload") != "audit":
         raise Poison(record, "not an audit record")
-    return envelope
+    return envelope, metadata

@@ -1,0 +1,203 @@
+"""Accounts, members, settings, channels and prices through the management API."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from services.auth.operations import TOKENS_MAX
+from tests.unit.auth.harness import World
+
+
+async def ids(world: World, path: str, field: str, limit: int) -> list[str]:
+    """All ids of a list, page by page."""
+    found: list[str] = []
+    cursor = ""
+    for _ in range(50):
+        page = await world.call("GET", f"{path}?limit={limit}{cursor}")
+        assert len(page["items"]) <= limit
+        found += [item[field] for item in page["items"]]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+    raise AssertionError("the list does not end")
+
+
+async def test_every_list_pages_without_loss_or_repetition(world: World) -> None:
+    models = [f"acme/m{n}" for n in range(5)]
+    for number in range(5):
+        await world.key(name=f"k{number}")
+        body = {"name": f"c{number}", "base_url": "http://127.0.0.1:9", "models": [models[number]]}
+        await world.call("POST", "/api/channel", json=body)
+        await world.call("POST", "/api/user/access_tokens", json={"name": f"t{number}"})
+    member = {"email": "m@example.test", "role": "viewer", "password": "a long password"}
+    await world.call("POST", "/api/workspace/members", json=member)
+    assert await ids(world, "/api/workspace/members", "email", 1) == ["admin@orca.local", "m@example.test"]
+    assert await ids(world, "/api/model", "id", 2) == [*models, "orca/echo"]
+    for path, count in (("/api/token", 6), ("/api/channel", 5), ("/api/user/access_tokens", 6)):
+        whole = await ids(world, path, "id", 200)
+        assert (len(whole), len(set(whole))) == (count, count), path
+        assert await ids(world, path, "id", 2) == whole
+    await world.call("POST", "/api/workspace", json={"name": "w"})
+    whole = await ids(world, "/api/workspace", "id", 200)
+    assert len(whole) == 2
+    assert await ids(world, "/api/workspace", "id", 1) == whole
+
+
+async def test_settings_are_whole_partial_and_kept(world: World) -> None:
+    defaults = {
+        "low_credit": "clamp",
+        "judge_key_id": None,
+        "fail_open": {"guardrail": False, "firewall": False},
+        "rpm_limit": 0,
+        "tpm_limit": 0,
+        "max_concurrency": 0,
+        "time_zone": "UTC",
+        "log_retention_days": 30,
+        "request_log_enabled": True,
+    }
+    assert await world.call("GET", "/api/workspace/settings") == defaults
+    key = await world.key()
+    changes: list[dict[str, Any]] = [
+        {"fail_open": {"guardrail": True}},
+        {"fail_open": {"firewall": True}},
+        {"time_zone": "Europe/Berlin", "low_credit": "reject", "judge_key_id": key["id"]},
+        {"judge_key_id": None},
+        {},
+    ]
+    for change in changes:
+        await world.call("PUT", "/api/workspace/settings", json=change)
+    assert await world.call("GET", "/api/workspace/settings") == {
+        **defaults,
+        "fail_open": {"guardrail": True, "firewall": True},
+        "time_zone": "Europe/Berlin",
+        "low_credit": "reject",
+    }
+
+
+async def test_access_tokens_are_shown_once_and_bounded(world: World) -> None:
+    made = await world.call("POST", "/api/user/access_tokens", json={"name": "ci"})
+    (listed, _) = (await world.call("GET", "/api/user/access_tokens"))["items"]
+    assert listed["token"] == f"{made['token'][:11]}****{made['token'][-4:]}"
+    for _ in range(TOKENS_MAX - 2):
+        await world.call("POST", "/api/user/access_tokens", json={})
+    refused = await world.http.post("/api/user/access_tokens", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_tokens")
+
+
+async def test_a_new_password_needs_the_old_one_and_ends_sessions(world: World) -> None:
+    transport = httpx.ASGITransport(world.app.asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as other:
+        credentials = {"email": "ADMIN@orca.local", "password": "correct horse"}
+        assert (await other.post("/api/user/login", json=credentials)).status_code == 200
+        for old in ({}, {"current_password": "wrong"}):
+            refused = await world.http.put("/api/user/self", json={"password": "battery staple", **old})
+            assert (refused.status_code, refused.json()["param"]) == (403, "current_password")
+        body = {"password": "battery staple", "current_password": "correct horse", "name": "Ada"}
+        assert (await world.call("PUT", "/api/user/self", json=body))["name"] == "Ada"
+        assert (await other.get("/api/user/self")).status_code == 401
+        assert (await other.post("/api/user/login", json=credentials)).status_code == 401
+
+
+async def test_sessions_end_by_the_clock(world: World) -> None:
+    transport = httpx.ASGITransport(world.app.asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as other:
+        await other.post("/api/user/login", json={"email": "admin@orca.local", "password": "correct horse"})
+        world.clock.advance(43_199)
+        assert (await other.get("/api/user/self")).status_code == 200
+        world.clock.advance(1)
+        assert (await other.get("/api/user/self")).status_code == 401
+
+
+async def test_a_known_user_joins_with_the_password_they_have(world: World) -> None:
+    body = {"email": "M@example.test", "role": "viewer", "password": "a long password"}
+    first = await world.call("POST", "/api/workspace/members", json=body)
+    assert (first["email"], first["role"]) == ("m@example.test", "viewer")
+    again = await world.http.post("/api/workspace/members", json=body)
+    assert (again.status_code, again.json()["param"]) == (409, "email")
+    other = (await world.call("POST", "/api/workspace", json={"name": "w"}))["id"]
+    joined = await world.http.post(
+        "/api/workspace/members", json={**body, "password": "another one"}, headers={"X-Workspace-Id": other}
+    )
+    assert joined.json()["data"]["user_id"] == first["user_id"]
+    for password, status in (("another one", 401), ("a long password", 200)):
+        login = await world.http.post("/api/user/login", json={"email": "m@example.test", "password": password})
+        assert login.status_code == status
+
+
+async def test_the_last_owner_stays_whoever_asks_at_once(world: World) -> None:
+    body = {"email": "o@example.test", "role": "owner", "password": "a long password"}
+    second = (await world.call("POST", "/api/workspace/members", json=body))["user_id"]
+    first = (await world.call("GET", "/api/user/self"))["id"]
+    paths = [f"/api/workspace/members/{user_id}" for user_id in (first, second)]
+    answers = await asyncio.gather(*(world.http.put(path, json={"role": "admin"}) for path in paths))
+    assert sorted(answer.status_code for answer in answers) in ([200, 403], [200, 409])
+    members = (await world.call("GET", "/api/workspace/members"))["items"]
+    assert [member["role"] for member in members].count("owner") == 1
+
+
+PRICE = {"input_usd_per_mtok": "1.5", "output_usd_per_mtok": 2, "usd_per_request": 0.01, "context_length": 4096}
+
+
+async def test_prices_of_models_with_slashes_in_their_ids(world: World) -> None:
+    model = "acme/team/m-1"
+    body = {"name": "c", "base_url": "http://127.0.0.1:9", "models": [model, {"id": "acme/x", "upstream_id": "x-1"}]}
+    created = await world.call("POST", "/api/channel", json=body)
+    assert created["models"] == [{"id": model, "upstream_id": "team/m-1"}, {"id": "acme/x", "upstream_id": "x-1"}]
+    unpriced = {"id": model, "priced": False, "source": None}
+    assert await world.call("GET", f"/api/model/{model}") == unpriced
+    assert await world.call("PUT", f"/api/model/{model.replace('/', '%2F')}", json=PRICE) == {
+        "id": model,
+        "priced": True,
+        "source": "override",
+        "input_usd_per_mtok": "1.5",
+        "cached_input_usd_per_mtok": "1.5",
+        "output_usd_per_mtok": "2",
+        "usd_per_request": "0.01",
+        "context_length": 4096,
+        "max_output_tokens": None,
+    }
+    await world.call("DELETE", f"/api/model/{model}")
+    assert await world.call("GET", f"/api/model/{model}") == unpriced
+    assert (await world.http.delete(f"/api/model/{model}")).status_code == 404
+    assert (await world.http.get("/api/model/acme/none")).status_code == 404
+
+
+async def test_a_channel_is_tested_at_its_own_address(world: World) -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    async def tried(base_url: str) -> Any:
+        channel = await world.call(
+            "POST", "/api/channel", json={"name": "c", "base_url": base_url, "api_key": "made-up"}
+        )
+        return await world.call("POST", f"/api/channel/{channel['id']}/test")
+
+    assert await tried(f"http://127.0.0.1:{port}/v1/") == {"reachable": True, "status_code": 401}
+    server.close()
+    assert asked[0].startswith(b"GET /v1/models HTTP/1.1\r\n")
+    assert b"Authorization: Bearer made-up" in asked[0]
+    private = {"reachable": False, "reason": "the address is private; allow it in ORCA_UPSTREAM_ALLOW_CIDRS"}
+    for base_url in ("http://169.254.169.254/v1", "http://10.0.0.1/v1", "http://[::ffff:10.0.0.1]/v1"):
+        assert await tried(base_url) == private, base_url
+    assert (await tried(f"http://127.0.0.1:{port}/v1"))["reachable"] is False
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+async def test_probes_answer(world: World, path: str) -> None:
+    world.app.asgi.state.readiness = world.app.ready
+    answer = await world.http.get(path)
+    expected = {"status": "ok"} if path == "/livez" else {"started": True, "audit": True}
+    assert (answer.status_code, answer.json()) == (200, expected)
