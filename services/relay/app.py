@@ -70,7 +70,7 @@ class App:
             max_body_bytes=settings.max_body_bytes,
         )
         # Spreads load between channels of equal priority; not a secret.
-        dispatcher = Dispatcher(upstream, credit, journal, clock, random.random)
+        dispatcher = Dispatcher(upstream, journal, clock, random.random)
         self._judging = JudgePipeline(
             directory,
             directory,

@@ -91,6 +91,10 @@ class Reservation(Protocol):
     async def top_up(self, worst_case_nano_usd: int) -> None:
         """Raises the reservation to the recomputed worst case; 402/429 when it does not fit."""
 
+    async def cover_refusal(self, worst_case_nano_usd: int) -> bool:
+        """Sets the worst case aside on the key's blocked limit, until the end: what a refused answer costs is
+        bounded across all replicas. False when blocked + what is in flight + this exceed it; 503 as `reserve`."""
+
     def cancel(self) -> None:
         """Nothing was sent upstream: gives everything back, no spend."""
 
@@ -110,9 +114,6 @@ class CreditGate(Protocol):
         """402 `credit_limit_exceeded` (key) / `quota_insufficient` (workspace), 429 `credit_held`,
         503 `ledger_unavailable`. For an uncapped key a reservation without leases. The 402's
         `CreditRefused.clampable_nano_usd` says what clamping may use."""
-
-    def blocked_fits(self, entry: KeyEntry, worst_case_nano_usd: int) -> bool:
-        """blocked + in flight + this worst case ≤ the key's blocked limit."""
 
 
 @dataclass(frozen=True, slots=True)

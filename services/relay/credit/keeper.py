@@ -175,10 +175,20 @@ class LeaseKeeper:
         finals = dict(orphans.leases)
         for raw in orphans.acquires:
             request = ledger_pb2.AcquireRequest.FromString(raw)
-            answer = await self._call(self._ledger.Acquire, request)
+            try:
+                answer = await self._call(self._ledger.Acquire, request)
+            except OrcaError as error:
+                if error.status >= 500:
+                    raise
+                # Refused for good (its key is gone): nothing was granted.
+                answer = ledger_pb2.AcquireResponse()
             late = [lease.lease_id for lease in self._granted(answer)]
             with contextlib.suppress(Unavailable):
                 self._log.leased(request.acquire_id, late, request.replica_id)
+            if late and request.replica_id != orphans.replica_id:
+                # They belong to the incarnation that asked, and only it is believed about them.
+                self._orphans.append(Orphans(request.replica_id, dict.fromkeys(late, 0)))
+                continue
             for lease_id in late:
                 finals.setdefault(lease_id, 0)
         ids = iter(list(finals))
@@ -227,6 +237,8 @@ class LeaseKeeper:
     def _granted(answer: ledger_pb2.AcquireResponse) -> Iterable[ledger_pb2.Lease]:
         if answer.HasField("key_lease"):
             yield answer.key_lease
+        if answer.HasField("blocked_lease"):
+            yield answer.blocked_lease
         if answer.HasField("workspace_lease"):
             yield answer.workspace_lease
 
@@ -237,9 +249,3 @@ class LeaseKeeper:
             if error.status < 500:
                 raise
             raise Unavailable("the ledger cannot be reached", code="ledger_unavailable", retry_after_s=1) from error
-
-    async def balances(self, workspace_id: str, account_ids: Sequence[str]) -> dict[str, int]:
-        """Blocked amounts of key accounts, nano-USD."""
-        request = ledger_pb2.BalanceRequest(workspace_id=workspace_id, account_ids=account_ids)
-        answer = await self._call(self._ledger.Balance, request)
-        return {account.account_id: account.blocked_nano_usd for account in answer.accounts}

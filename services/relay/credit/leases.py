@@ -87,11 +87,11 @@ class HeldAccount:
         return self._rate * float(0.5 ** (idle_s / SPEND_HORIZON_S))
 
     def wanted(self, minimum: int, now_s: float) -> int:
-        """A good slice: everybody who waits, as much again as is in flight, and the horizon's spend.
+        """A good slice: everybody who waits and one more, as much again as is in flight, and the horizon's spend.
 
         What is in flight counts because worst cases exceed costs by far: the slice must carry the concurrency.
         """
-        return max(minimum, self.waiting) + self.in_flight() + int(self.rate(now_s) * SPEND_HORIZON_S)
+        return minimum + max(minimum, self.waiting) + self.in_flight() + int(self.rate(now_s) * SPEND_HORIZON_S)
 
     def runs_dry(self, amount: int, now_s: float) -> bool:
         """A busy account could not take another request like this one, or half a second of its spend."""

@@ -46,15 +46,16 @@ def settle_refused(
     """An answer refused here: what was delivered is charged, the rest of the provider's charge is blocked.
 
     Before the first delivered byte nothing is charged. Without usage the provider's charge is unknown and
-    taken as the whole reservation, so that the blocked limit bounds it.
+    taken as the worst case of what was sent, which the blocked limit bounds.
     """
     charged = 0
+    bound = min(reservation, case.amount_nano_usd)
     guess = Usage(0, 0)
     if delivered.delivered_bytes:
         guess = estimated_usage(delivered.body_bytes, delivered.delivered_bytes, case, choices)
         charged = min(cost_of(guess, price), reservation)
     if usage is None:
-        return Settlement(charged, blocked=reservation - charged, estimated=True, usage=guess)
+        return Settlement(charged, blocked=max(0, bound - charged), estimated=True, usage=guess)
     cost = cost_of(usage, price)
     within = min(cost, reservation)
     charged = min(charged, within)

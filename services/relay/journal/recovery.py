@@ -6,7 +6,7 @@ all recorded spends: whatever order the killed relay settled in, the entries add
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from orca.events.v1.events_pb2 import Envelope, LeasePosition, Spend
 from services.common.eventlog import topics
@@ -19,15 +19,20 @@ Stamp = Callable[[Envelope], None]
 
 
 def spent_of(spend: Spend) -> list[Spent]:
-    """What a spend takes from its leases; refused answers count on the workspace's alone."""
+    """What a spend takes from its leases."""
+    return [(position.lease_id, position.sequence, amount) for position, amount in _positions(spend)]
+
+
+def _positions(spend: Spend) -> Iterator[tuple[LeasePosition, int]]:
+    """Its place under each lease, and what it takes there: refused answers count on the workspace's lease and on
+    the one for refused answers, not on the key's."""
     used = spend.settled_nano_usd + spend.unconfirmed_nano_usd
-    spent: list[Spent] = []
     if spend.HasField("key_lease"):
-        spent.append((spend.key_lease.lease_id, spend.key_lease.sequence, used))
+        yield spend.key_lease, used
     if spend.HasField("workspace_lease"):
-        lease = spend.workspace_lease
-        spent.append((lease.lease_id, lease.sequence, used + spend.blocked_nano_usd))
-    return spent
+        yield spend.workspace_lease, used + spend.blocked_nano_usd
+    if spend.HasField("blocked_lease"):
+        yield spend.blocked_lease, spend.blocked_nano_usd
 
 
 def settle_lost(state: JournalState, stamp: Stamp) -> list[Finished]:
@@ -47,13 +52,8 @@ def _lost_request(state: JournalState, request_id: str, attempts: dict[int, byte
     last = Envelope()
     for _, raw in sorted(attempts.items()):
         last = Envelope.FromString(raw)
-        spend = last.spend
-        for present, position, extra in (
-            (spend.HasField("key_lease"), spend.key_lease, 0),
-            (spend.HasField("workspace_lease"), spend.workspace_lease, spend.blocked_nano_usd),
-        ):
-            if present:
-                all_spent.append(_number(state, position, spend, extra))
+        for position, amount in _positions(last.spend):
+            all_spent.append(_number(state, position, amount))
         stamp(last)
         records.append((topics.SPEND, last.key_id.encode(), "spend", last.SerializeToString()))
     request = _request_event(request_id, last, len(attempts))
@@ -63,8 +63,7 @@ def _lost_request(state: JournalState, request_id: str, attempts: dict[int, byte
     return Finished(request_id, records, all_spent)
 
 
-def _number(state: JournalState, position: LeasePosition, spend: Spend, extra: int) -> Spent:
-    amount = spend.settled_nano_usd + spend.unconfirmed_nano_usd + extra
+def _number(state: JournalState, position: LeasePosition, amount: int) -> Spent:
     position.sequence = state.next_sequence(position.lease_id)
     state.record(position.lease_id, position.sequence, amount)
     position.running_total_nano_usd = state.leases[position.lease_id].total

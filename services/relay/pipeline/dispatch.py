@@ -24,7 +24,7 @@ from services.relay.pipeline.events import spend_envelope
 from services.relay.pipeline.exchange import Attempt, Exchange
 from services.relay.pipeline.gate import blocked_limit_reached, named
 from services.relay.pipeline.refusals import upstream_error
-from services.relay.ports import CreditGate, Journal, OpenAttempt, Reservation
+from services.relay.ports import Journal, OpenAttempt, Reservation
 from services.relay.upstream.port import Answer, Interrupted, NotSent, Target, Upstream
 
 MAX_ATTEMPTS = 8
@@ -39,11 +39,8 @@ _CALLER_MISTAKES = (400, 413, 422)
 class Dispatcher:
     """Sends requests to channels."""
 
-    def __init__(
-        self, upstream: Upstream, credit: CreditGate, journal: Journal, clock: Clock, draw: Callable[[], float]
-    ) -> None:
+    def __init__(self, upstream: Upstream, journal: Journal, clock: Clock, draw: Callable[[], float]) -> None:
         self._upstream = upstream
-        self._credit = credit
         self._journal = journal
         self._clock = clock
         self._draw = draw
@@ -104,9 +101,7 @@ class Dispatcher:
             await x.reservation.top_up(case.amount_nano_usd)
         except OrcaError as refused:
             raise named(refused, x, case) from None
-        # After the last await and before the record that counts this attempt as in flight. A later attempt
-        # on the same reservation is in flight already.
-        if x.may_refuse_output and not x.attempts and not self._credit.blocked_fits(x.key, case.amount_nano_usd):
+        if x.may_refuse_output and not await x.reservation.cover_refusal(case.amount_nano_usd):
             raise blocked_limit_reached(case)
         x.attempts += 1
         attempt = Attempt(x.attempts, x.reservation, case, channel, upstream_model, raw)

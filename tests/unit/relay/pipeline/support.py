@@ -75,6 +75,10 @@ class FakeReservation:
     async def top_up(self, worst_case_nano_usd: int) -> None:
         self.amount_nano_usd = max(self.amount_nano_usd, worst_case_nano_usd)
 
+    async def cover_refusal(self, worst_case_nano_usd: int) -> bool:
+        limit = self.credit.blocked_limit
+        return limit is None or worst_case_nano_usd <= limit
+
     def cancel(self) -> None:
         assert not self.ended
         self.ended = "cancelled"
@@ -100,9 +104,6 @@ class FakeCredit:
             raise Refused(self.limit)
         self.reservations.append(FakeReservation(self, worst_case_nano_usd))
         return self.reservations[-1]
-
-    def blocked_fits(self, entry: KeyEntry, worst_case_nano_usd: int) -> bool:
-        return self.blocked_limit is None or worst_case_nano_usd <= self.blocked_limit
 
 
 @dataclass
@@ -382,7 +383,7 @@ class Relay:
             self.directory, self.directory, self.limiter, self.credit, self.journal, clock,
             trusted_proxies=parse_networks("10.0.0.0/8"), max_body_bytes=100_000,
         )  # fmt: skip
-        dispatcher = Dispatcher(upstream, self.credit, self.journal, clock, lambda: 0.0)
+        dispatcher = Dispatcher(upstream, self.journal, clock, lambda: 0.0)
         self.clock = clock
         judging = JudgePipeline(
             self.directory, self.directory, self.limiter, gate, planes, dispatcher, self.journal, clock,
