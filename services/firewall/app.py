@@ -21,6 +21,7 @@ from services.common.storage import Database, OutboxPublisher
 from services.firewall.approvals import Approvals
 from services.firewall.approvals_api import add_approvals
 from services.firewall.charges import LedgerCharges
+from services.firewall.counters import Counters
 from services.firewall.evaluation import Evaluator
 from services.firewall.gateway import Gateway
 from services.firewall.grpc_server import FirewallServicer
@@ -28,6 +29,7 @@ from services.firewall.hook_api import add_hooks
 from services.firewall.hooks import Hooks
 from services.firewall.housekeeping import Housekeeping
 from services.firewall.http_api import build_api
+from services.firewall.lookups import NameLookups
 from services.firewall.policies import Policies
 from services.firewall.redeeming import Redeemer
 from services.firewall.settings import FirewallSettings
@@ -111,11 +113,12 @@ async def build(
     policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), clock)
     sender = Sender(database, vault, clock, parse_networks(settings.upstream_allow_cidrs))
     approvals = Approvals(database, vault, publisher, clock)
-    evaluator = Evaluator(snapshot, approvals)
+    counters = Counters(database, clock)
+    evaluator = Evaluator(snapshot, approvals, counters, NameLookups(clock))
     charges = LedgerCharges(ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
     redeemer = Redeemer(approvals, evaluator, charges)
     hooks = Hooks(evaluator, approvals, database, publisher, clock)
-    api = build_api(policies, snapshot, vault, sender, GrpcAuthenticator(auth))
+    api = build_api(policies, snapshot, evaluator, vault, sender, GrpcAuthenticator(auth))
     add_approvals(api, approvals, policies, vault, clock)
     add_hooks(api, gateway, hooks, approvals, clock)
     return App(
@@ -126,5 +129,5 @@ async def build(
         publisher=publisher,
         servicer=FirewallServicer(evaluator, policies, approvals, redeemer, clock),
         sender=sender,
-        housekeeping=Housekeeping([approvals.sweep]),
+        housekeeping=Housekeeping([approvals.sweep, counters.sweep]),
     )

@@ -23,6 +23,7 @@ _SURFACES = {
     pb.SURFACE_RESPONSE: Surface.RESPONSE,
     pb.SURFACE_MCP: Surface.MCP,
 }
+_PB_SURFACES = {**{value: key for key, value in _SURFACES.items()}, Surface.EGRESS: pb.SURFACE_EGRESS}
 _VERDICTS = {
     Verdict.ALLOW: pb.VERDICT_ALLOW,
     Verdict.AUDIT: pb.VERDICT_AUDIT,
@@ -53,12 +54,13 @@ class FirewallServicer(firewall_pb2_grpc.FirewallServiceServicer):
             raise Invalid("surface: must be inbound, response or mcp", param="surface")
         calls = [Call(call.tool_name, call.arguments_json) for call in request.calls]
         evaluated = await self._evaluator.evaluate(
-            asker_of(request.context), request.firewall_policy_id, surface, calls
+            asker_of(request.context), request.firewall_policy_id, surface, calls, request.worst_case_nano_usd
         )
         resolution, decisive = evaluated.resolution, evaluated.decisive
         response = pb.EvaluateResponse(policy=_ref(resolution), verdict=pb.VERDICT_ALLOW)
         if resolution.policy is not None:
             response.may_refuse_output = resolution.policy.may_refuse_output
+        response.cost_reserved = evaluated.cost_reserved
         if decisive is None:
             return response
         response.verdict = _VERDICTS[decisive.verdict]
@@ -69,12 +71,13 @@ class FirewallServicer(firewall_pb2_grpc.FirewallServiceServicer):
         elif decisive.verdict.enforcing:
             response.message = refusal(resolution, decisive)
         response.calls.extend(
-            [_verdict(judgement, request.surface, evaluated.approval_id) for judgement in evaluated.judgements]
+            [_verdict(judgement, surface, evaluated.approval_id) for judgement in evaluated.judgements]
         )
         return response
 
     async def Settle(self, request: pb.SettleRequest, context: Any) -> pb.SettleResponse:
-        """Nothing is reserved while `cap_cost` is not available, so nothing is left to settle."""
+        """Ends what `cap_cost` reserved; idempotent by request id."""
+        await self._evaluator.settle(asker_of(request.context), request.cost_nano_usd)
         return pb.SettleResponse()
 
     async def GetApproval(self, request: pb.GetApprovalRequest, context: Any) -> pb.GetApprovalResponse:
@@ -130,7 +133,7 @@ def _ref(resolution: Resolution) -> common_pb2.PolicyRef:
     return common_pb2.PolicyRef(id=policy.id, name=policy.name, version=policy.version, dangling=resolution.dangling)
 
 
-def _verdict(judgement: Judgement, surface: pb.Surface.ValueType, approval_id: str) -> pb.CallVerdict:
+def _verdict(judgement: Judgement, surface: Surface, approval_id: str) -> pb.CallVerdict:
     pending = judgement.verdict is Verdict.PENDING_APPROVAL
     return pb.CallVerdict(
         index=judgement.index,
@@ -142,7 +145,9 @@ def _verdict(judgement: Judgement, surface: pb.Surface.ValueType, approval_id: s
         gap=judgement.gap,
         args_hash=judgement.args_hash,
         args_summary=judgement.args_summary,
-        surface=surface,
+        surface=_PB_SURFACES[judgement.surface or surface],
+        destination=judgement.destination,
+        sanitized_arguments_json=judgement.sanitized_arguments_json,
         approval_id=approval_id if pending else "",
         id=new_id("fe"),
     )

@@ -79,13 +79,12 @@ def add_hooks(api: FastAPI, gateway: Gateway, hooks: Hooks, approvals: Approvals
         body.checked()
         request_id = new_id("req")
         asked = Asked(
-            call=Call(body.tool_name, raw_arguments(body.arguments)),
+            call=Call(body.tool_name, raw_arguments(body.arguments), tuple(body.destinations or ())),
             surface=Surface(body.surface),
             asker=Asker(actor.workspace_id, actor.key_id, body.agent_run_id or request_id, request_id),
             step_id=body.step_id or "",
             parent_step_id=body.parent_step_id or "",
             conversation_id=body.conversation_id or "",
-            destinations=tuple(body.destinations or ()),
             approval_id=body.approval_id or "",
         )
         told = await hooks.evaluate(actor, asked)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.common.clock import Clock
+from services.common.errors import TooMany
 from services.common.storage import Database, OutboxPublisher, outbox_add
 from services.firewall.approvals import Approvals, Asker, mismatch, not_redeemable
 from services.firewall.domain.arguments import read_arguments
@@ -31,7 +32,6 @@ class Asked:
     step_id: str = ""
     parent_step_id: str = ""
     conversation_id: str = ""
-    destinations: tuple[str, ...] = ()
     approval_id: str = ""
 
 
@@ -81,7 +81,8 @@ class Hooks:
         self._clock = clock
 
     async def evaluate(self, actor: Actor, asked: Asked) -> Answered:
-        """The verdict, recorded. Raises NotFound or BadRequest on an approval that cannot be used, Unavailable."""
+        """The verdict, recorded. Raises NotFound or BadRequest on an approval that cannot be used, TooMany where one
+        more cannot be created, Unavailable."""
         started = self._clock.monotonic_s()
         if asked.approval_id:
             evaluated, approval_id = await self._approved(actor, asked)
@@ -89,6 +90,9 @@ class Hooks:
             evaluated = await self._evaluator.evaluate(
                 asked.asker, actor.firewall_policy_id, asked.surface, [asked.call]
             )
+            if evaluated.cost_reserved:
+                # The hook asks about a call, not about a completion: nothing of it is left to be spent.
+                await self._evaluator.settle(asked.asker, 0)
             approval_id = evaluated.approval_id
         told = Told(
             actor=actor,
@@ -104,9 +108,12 @@ class Hooks:
         )
         event_id = await self._record(told, evaluated)
         decisive = evaluated.decisive
+        if decisive is not None and evaluated.refusal_code:
+            raise TooMany(decisive.reason, code=evaluated.refusal_code)
         if decisive is None:
             return Answered(evaluated, event_id, Verdict.ALLOW, NO_POLICY)
-        return Answered(evaluated, event_id, decisive.verdict, decisive.reason, approval_id)
+        sanitized = decisive.sanitized_arguments_json if decisive.verdict is Verdict.SANITIZE else None
+        return Answered(evaluated, event_id, decisive.verdict, decisive.reason, approval_id, sanitized)
 
     async def _approved(self, actor: Actor, asked: Asked) -> tuple[Evaluated, str]:
         """A call that names an approval: today's deny wins, then the approval is used, once."""

@@ -5,11 +5,12 @@ Every row is looked up by workspace. Feeds (`…/events`, `…/runs`, `…/tools
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query
-from pydantic import StrictBool, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from services.common.errors import Invalid
 from services.common.http import (
@@ -25,11 +26,11 @@ from services.common.http import (
     require,
 )
 from services.firewall.domain.diff import diff
-from services.firewall.domain.engine import Call, CompiledPolicy
-from services.firewall.domain.model import CALL_SURFACES, Policy, Surface
+from services.firewall.domain.engine import Call, CompiledPolicy, Judgement
+from services.firewall.domain.model import CALL_SURFACES, Policy, Surface, Verdict
 from services.firewall.domain.presets import presets
 from services.firewall.domain.resolution import Resolution
-from services.firewall.evaluation import refusal, run_judge
+from services.firewall.evaluation import Evaluated, Evaluator, refusal
 from services.firewall.hook_api import raw_arguments
 from services.firewall.policies import Policies, policy_warnings, rules_of, shown, verdict_of
 from services.firewall.snapshot import Snapshot
@@ -103,6 +104,7 @@ class TestBody(Body):
     tool_name: StrictStr
     arguments: dict[str, Any] | StrictStr | None = None
     surface: StrictStr = "response"
+    destinations: Annotated[list[StrictStr], Field(max_length=64)] | None = None
     policy_id: StrictStr | None = None
     policy: PolicyBody | None = None
 
@@ -126,14 +128,19 @@ def _name(name: str) -> str:
 
 
 def build_api(
-    policies: Policies, snapshot: Snapshot, vault: Vault, sender: Sender, authenticator: Authenticator | None
+    policies: Policies,
+    snapshot: Snapshot,
+    evaluator: Evaluator,
+    vault: Vault,
+    sender: Sender,
+    authenticator: Authenticator | None,
 ) -> FastAPI:
     """The routes of policies, settings and the sandbox, under their full paths."""
     api = create_api("Orca firewall", authenticator)
     _add_settings(api, policies, vault, sender)
     _add_policies(api, policies)
     _add_versions(api, policies)
-    _add_trials(api, policies, snapshot)
+    _add_trials(api, policies, snapshot, evaluator)
     return api
 
 
@@ -244,7 +251,7 @@ def _version(row: HistoryRow) -> dict[str, Any]:
     }
 
 
-def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot) -> None:
+def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot, evaluator: Evaluator) -> None:
     @api.get(f"{BASE}/presets")
     async def list_presets(principal: Member) -> dict[str, Any]:
         """Seeds of ordinary rules."""
@@ -267,7 +274,8 @@ def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot) -> None:
             resolution = Resolution(CompiledPolicy(stored.policy))
         else:
             resolution = snapshot.resolve(principal.workspace_id, "")
-        return ok(await _trial(resolution, surface, Call(body.tool_name, raw_arguments(body.arguments))))
+        call = Call(body.tool_name, raw_arguments(body.arguments), tuple(body.destinations or ()))
+        return ok(_trial(await evaluator.trial(resolution, surface, [call]), surface, body.arguments))
 
 
 def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
@@ -287,33 +295,48 @@ def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
     )
 
 
-async def _trial(resolution: Resolution, surface: Surface, call: Call) -> dict[str, Any]:
-    judgements = await run_judge(resolution, surface, [call])
-    policy = resolution.policy.policy if resolution.policy is not None else None
+def _trial(evaluated: Evaluated, surface: Surface, arguments: dict[str, Any] | str | None) -> dict[str, Any]:
+    policy = evaluated.resolution.policy.policy if evaluated.resolution.policy is not None else None
+    decisive = evaluated.decisive
     answer: dict[str, Any] = {
         "surface": surface.value,
-        "verdict": "allow",
-        "reason": "no firewall policy applies",
+        "verdict": evaluated.verdict.value,
+        "reason": decisive.reason if decisive is not None else "no firewall policy applies",
         "message": None,
         "policy": {"id": policy.id, "name": policy.name, "version": policy.version} if policy else None,
         "rule": None,
+        "arguments": arguments,
         "shadow": False,
         "gap": False,
         "args_hash": None,
         "args_summary": None,
+        "evaluations": [_evaluation(item, surface) for item in evaluated.judgements],
     }
-    for judgement in judgements:
-        answer |= {
-            "verdict": judgement.verdict.value,
-            "reason": judgement.reason,
-            "message": refusal(resolution, judgement) if judgement.verdict.enforcing else None,
-            "rule": {"id": judgement.rule_id, "label": judgement.rule_label} if judgement.rule_id else None,
-            "shadow": judgement.shadow,
-            "gap": judgement.gap,
-        }
-        if surface in CALL_SURFACES:
-            answer |= {"args_hash": judgement.args_hash, "args_summary": judgement.args_summary}
+    if decisive is None:
+        return answer
+    answer |= {
+        "message": refusal(evaluated.resolution, decisive) if decisive.verdict.enforcing else None,
+        "rule": {"id": decisive.rule_id, "label": decisive.rule_label} if decisive.rule_id else None,
+        "shadow": decisive.shadow,
+        "gap": decisive.gap,
+    }
+    if surface in CALL_SURFACES:
+        answer |= {"args_hash": decisive.args_hash, "args_summary": decisive.args_summary}
+    if decisive.verdict is Verdict.SANITIZE:
+        text = decisive.sanitized_arguments_json
+        answer["arguments"] = text if isinstance(arguments, str) else json.loads(text)
     return answer
+
+
+def _evaluation(judgement: Judgement, surface: Surface) -> dict[str, Any]:
+    return {
+        "surface": (judgement.surface or surface).value,
+        "verdict": judgement.verdict.value,
+        "reason": judgement.reason,
+        "rule": {"id": judgement.rule_id, "label": judgement.rule_label} if judgement.rule_id else None,
+        "destination": judgement.destination or None,
+        "shadow": judgement.shadow,
+    }
 
 
 def position(cursor: str, kind: type[T]) -> T:
