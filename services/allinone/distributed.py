@@ -109,8 +109,6 @@ async def _build(settings: Settings, service: str, log: Any) -> Any:
         return await build_relay(settings.of("relay"), channels=channels, log=log, state_dir=state_dir, clock=clock)
     if not profile.database_url:
         raise Invalid("ORCA_DATABASE_URL must be set for `orca serve`")
-    app = await BUILDERS[service](
+    return await BUILDERS[service](
         settings.of(service), channels=channels, log=log, database_url=profile.database_url, clock=clock
     )
-    app.asgi.state.readiness = app.ready
-    return app

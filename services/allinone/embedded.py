@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import httpx
 from pydantic import SecretStr
 
-from services.allinone.hosting import HttpServer, address, listen
+from services.allinone.hosting import HttpServer, address, listen, with_health
 from services.allinone.profile import ProfileSettings, Settings
 from services.allinone.secrets import load_or_create
 from services.analytics.app import build as build_analytics
@@ -140,10 +140,10 @@ async def build(settings: Settings) -> Embedded:
     )
     for name in SERVICES:
         apps[name].register(servers[name])
-    for name in builders:
-        apps[name].asgi.state.readiness = apps[name].ready
     upstreams = {
-        name: httpx.AsyncClient(transport=httpx.ASGITransport(apps[name].asgi), base_url=f"http://{name}")
+        name: httpx.AsyncClient(
+            transport=httpx.ASGITransport(with_health(apps[name].asgi, apps[name].ready)), base_url=f"http://{name}"
+        )
         for name in builders
     }
     apps["console"] = await build_console(settings.of("console"), upstreams=upstreams)

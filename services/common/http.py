@@ -188,23 +188,10 @@ def error_response(error: OrcaError) -> JSONResponse:
 
 
 def create_api(title: str, authenticator: Authenticator | None) -> FastAPI:
-    """A FastAPI with the plane's rules and probes; routes use full paths such as `/api/token`.
-
-    The host sets `api.state.readiness` to the app's `ready`, which `/readyz` reports.
-    """
+    """A FastAPI with the plane's rules; routes use full paths such as `/api/token`."""
     api = FastAPI(title=title, version="1", docs_url=None, redoc_url=None)
     api.state.authenticator = authenticator
-    api.state.readiness = dict
     api.add_middleware(BodyLimit)
-
-    @api.get("/livez", include_in_schema=False)
-    async def _alive() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @api.get("/readyz", include_in_schema=False)
-    async def _ready() -> JSONResponse:
-        checks: dict[str, bool] = dict(api.state.readiness())
-        return JSONResponse(checks, 200 if all(checks.values()) else 503)
 
     @api.exception_handler(OrcaError)
     async def _orca(_request: Request, error: OrcaError) -> JSONResponse:

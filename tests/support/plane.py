@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from services.allinone.hosting import with_health
 from services.allinone.profile import MODELS
 from services.allinone.secrets import load_or_create
 from services.analytics.app import build as build_analytics
@@ -102,12 +103,13 @@ async def plane(home: Path) -> AsyncIterator[Plane]:
             clock=clock,
         )
         apps[name].register(servers[name])
-        apps[name].asgi.state.readiness = apps[name].ready
     for app in apps.values():
         await app.start()
     await apps["auth"].bootstrap()
     upstreams = {
-        name: httpx.AsyncClient(transport=httpx.ASGITransport(app.asgi), base_url=f"http://{name}")
+        name: httpx.AsyncClient(
+            transport=httpx.ASGITransport(with_health(app.asgi, app.ready)), base_url=f"http://{name}"
+        )
         for name, app in apps.items()
     }
     console = await build_console(MODELS["console"](), upstreams=upstreams)  # type: ignore[arg-type]

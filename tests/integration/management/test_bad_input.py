@@ -358,3 +358,10 @@ async def test_wrong_methods_and_content_types_keep_the_envelope(plane: Plane, t
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )  # fmt: skip
     refused(answer, 422)
+
+
+async def test_probes_name_every_service(plane: Plane) -> None:
+    services = ("auth", "guardrail", "firewall", "ledger", "analytics")
+    ready = await plane.http.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, dict.fromkeys(services, True))
+    assert (await plane.http.get("/livez")).status_code == 200
