@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PROTOS := $(shell find protos -name '*.proto' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint typecheck protos bench up down doctor
+.PHONY: help run test lint typecheck protos docs bench up down doctor
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ typecheck: $(VENV)/.dev ## mypy, strict
 
 protos: $(BIN)/python ## generate the protobuf stubs
 	$(BIN)/python hatch_build.py
+
+docs: $(VENV)/.runtime ## write .env.example and docs/configure.md from the settings
+	$(BIN)/python -m services.allinone.reference
 
 bench: $(VENV)/.dev ## measure overhead and throughput on this machine
 	$(BIN)/python -m tests.bench.relay
