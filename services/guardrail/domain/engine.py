@@ -6,11 +6,13 @@ pattern or term list. A faster engine replaces the finders behind `Finder` witho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from services.guardrail.domain import entities, secrets
-from services.guardrail.domain.finders import Finder, KeywordFinder, Label, RegexFinder
+from services.guardrail.domain.finders import Finder, KeywordFinder, Label, RegexFinder, Scan
+from services.guardrail.domain.gate import Gate, gated
 from services.guardrail.domain.model import Action, Finding, Guardrail, Rule, Stage
 from services.guardrail.domain.secrets import SecretsFinder
 from services.guardrail.domain.text import TextView
@@ -19,6 +21,7 @@ REDACTED = "[REDACTED]"
 _BUILT_IN_TAGS = frozenset({REDACTED, *(entities.tag_of(name) for name in entities.NAMES), *secrets.TAGS})
 
 FinderKey = tuple[object, ...]
+_FROM_START: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Watch:
 class CompiledPolicy:
     """The rules of one guardrail that apply at one stage; immutable, shared by requests and threads."""
 
-    def __init__(self, guardrail: Guardrail, stage: Stage) -> None:
-        """Compiles; patterns have been admitted before."""
+    def __init__(self, guardrail: Guardrail, stage: Stage, *, native: bool = True) -> None:
+        """Compiles; patterns have been admitted before. `native=False` does without the automaton."""
         self.guardrail = guardrail
         self.stage = stage
         self.rules: tuple[tuple[int, Rule], ...] = tuple(
@@ -59,6 +62,8 @@ class CompiledPolicy:
                 finders.setdefault(key, finder)
                 uses.setdefault(key, []).append(use)
         self.watches: tuple[Watch, ...] = tuple(Watch(finders[key], tuple(uses[key])) for key in finders)
+        self.gate = Gate(gated(enumerate(watch.finder for watch in self.watches)), native=native)
+        self.open: tuple[int, ...] = tuple(n for n in range(len(self.watches)) if n not in self.gate.finders)
         self.tags = _BUILT_IN_TAGS | {use.tag for watch in self.watches for use in watch.uses}
         self.enforces = any(
             Action.FLAG is not action
@@ -78,12 +83,28 @@ class CompiledPolicy:
         found: list[Finding] = []
         if self.watches and text:
             view = self.view(text)
-            for watch in self.watches:
-                scan = watch.finder.find(view, 0, True)
+            for number, scan in self.scan(view, len(view.shadow), True):
                 if scan.spans:
-                    found.extend(findings_of(watch.uses, scan.spans, role, scan.labels))
+                    found.extend(findings_of(self.watches[number].uses, scan.spans, role, scan.labels))
         found.extend(self.over_limit(len(text), role))
         return found
+
+    def scan(
+        self, view: TextView, hold: int, final: bool, floor: int = 0, cursors: Mapping[int, int] = _FROM_START
+    ) -> Iterator[tuple[int, Scan]]:
+        """What each watch finds from its cursor (`floor` unless given) on; gated ones without candidates are left out.
+
+        `hold`: shadow position from which on the gated finders are undecided.
+        """
+        candidates = self.gate.candidates(view)
+        if candidates is None:
+            for number in self.gate.finders:
+                yield number, self.watches[number].finder.find(view, cursors.get(number, floor), final)
+        else:
+            for number, ends in candidates.items():
+                yield number, self.gate.finders[number].find_near(view, cursors.get(number, floor), hold, ends)
+        for number in self.open:
+            yield number, self.watches[number].finder.find(view, cursors.get(number, floor), final)
 
     def over_limit(self, length: int, role: str) -> list[Finding]:
         """Findings of the `max_chars` rules for a text of so many characters."""
@@ -131,8 +152,7 @@ def _parts(index: int, rule: Rule) -> Iterable[tuple[FinderKey, Finder, Use]]:
 def _pii_parts(index: int, rule: Rule) -> Iterable[tuple[FinderKey, Finder, Use]]:
     for order, name in enumerate(rule.entities):
         use = Use(index, name, rule.action_for(name), entities.tag_of(name), rule.roles, order)
-        for number, finder in enumerate(entities.finders_of(name)):
-            yield ("entity", name, number), finder, use
+        yield ("entity", name), entities.finder_of(name), use
     for order, custom in enumerate(rule.custom_entities, len(rule.entities)):
         check = entities.luhn_holds if custom.luhn else None
         use = Use(index, custom.name, rule.action_for(custom.name), custom.tag, rule.roles, order)

@@ -1,210 +1,136 @@
-"""The catalogue of `pii` entities: names, aliases, mask tags and how each is found.
+"""The registry of `pii` entities: names, aliases, mask tags and how each is found.
 
-An entity is one or more shapes with a validator. Numbers whose shape alone is ambiguous need one of their
-context words within 48 characters before them.
+What an entity looks like is data in `catalogue`; this module looks it up. Names are snake case and stable:
+policies, events and mask tags carry them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from operator import attrgetter
 
-from stdnum import luhn
-from stdnum.au import abn as au_abn
-from stdnum.au import tfn as au_tfn
-from stdnum.br import cnpj as br_cnpj
-from stdnum.br import cpf as br_cpf
-from stdnum.ca import sin as ca_sin
-from stdnum.de import idnr as de_idnr
-from stdnum.es import dni as es_dni
-from stdnum.es import nie as es_nie
-from stdnum.gb import nhs as gb_nhs
-from stdnum.in_ import aadhaar as in_aadhaar
-from stdnum.in_ import pan as in_pan
-from stdnum.it import codicefiscale as it_codicefiscale
-from stdnum.nl import bsn as nl_bsn
-from stdnum.pl import pesel as pl_pesel
-from stdnum.us import itin as us_itin
-from stdnum.us import rtn as us_rtn
+from services.guardrail.domain.catalogue import americas_africa, asia_pacific, credentials, europe, universal, us
+from services.guardrail.domain.catalogue.entry import Entity
+from services.guardrail.domain.finders import BuiltIn
+from services.guardrail.domain.validators import luhn_holds
 
-from services.guardrail.domain import validators
-from services.guardrail.domain.finders import Accept, EmailFinder, Finder, Gate, ShapeFinder
-from services.guardrail.domain.text import TextView
+__all__ = ["ALIASES", "CATALOGUE", "NAMES", "canonical", "finder_of", "luhn_holds", "tag_of"]
 
-_HAS_DIGIT: Gate = attrgetter("has_digit")
-_HAS_NUMBER: Gate = attrgetter("has_number")
-_NUMERIC = b"0123456789 -.,"
-_ALPHANUMERIC = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz -.,/"
+CATALOGUE: Mapping[str, Entity] = {
+    entity.name: entity
+    for module in (universal, credentials, us, europe, asia_pacific, americas_africa)
+    for entity in module.ENTITIES
+}
+
+NAMES: tuple[str, ...] = tuple(CATALOGUE)
+"""Every entity that a `pii` rule may name, in catalogue order."""
 
 ALIASES: Mapping[str, str] = {
+    # Presidio
     "email_address": "email",
     "phone_number": "phone",
-    "us_ssn": "ssn",
-    "ssn_us": "ssn",
-    "ip_address": "ip",
     "iban_code": "iban",
-    "card": "credit_card",
-    "credit_card_number": "credit_card",
+    "ip_address": "ip",
+    "crypto": "bitcoin_address",
+    "us_ssn": "ssn",
     "us_itin": "itin",
+    "sg_nric_fin": "sg_nric",
+    "fi_personal_identity_code": "fi_hetu",
+    "th_tnin": "th_id",
+    "de_tax_id": "de_steuer_id",
+    "de_id_card": "de_personalausweis",
+    "medical_license": "us_dea",
+    # Amazon Comprehend
+    "credit_debit_number": "credit_card",
+    "international_bank_account_number": "iban",
+    "swift_code": "swift_bic",
+    "bank_routing": "us_bank_routing",
+    "driver_id": "us_driver_license",
+    "passport_number": "us_passport",
+    "uk_national_insurance_number": "uk_nino",
+    "uk_national_health_service_number": "uk_nhs",
+    "ca_social_insurance_number": "ca_sin",
+    "us_individual_tax_identification_number": "itin",
+    "in_permanent_account_number": "in_pan",
+    # Google Sensitive Data Protection
+    "credit_card_number": "credit_card",
+    "us_social_security_number": "ssn",
+    "us_individual_taxpayer_identification_number": "itin",
+    "us_bank_routing_micr": "us_bank_routing",
+    "us_healthcare_npi": "us_npi",
+    "us_dea_number": "us_dea",
+    "us_drivers_license_number": "us_driver_license",
+    "germany_identity_card_number": "de_personalausweis",
+    "germany_taxpayer_identification_number": "de_steuer_id",
+    "france_nir": "fr_nir",
+    "spain_nif_number": "es_nif",
+    "spain_nie_number": "es_nie",
+    "italy_fiscal_code": "it_fiscal_code",
+    "poland_pesel_number": "pl_pesel",
+    "netherlands_bsn_number": "nl_bsn",
+    "sweden_national_id_number": "se_personnummer",
+    "finland_national_id_number": "fi_hetu",
+    "denmark_cpr_number": "dk_cpr",
+    "switzerland_social_security_number": "ch_ahv",
+    "ireland_ppsn": "ie_pps",
+    "india_aadhaar_individual": "in_aadhaar",
+    "india_pan_individual": "in_pan",
+    "japan_individual_number": "jp_mynumber",
+    "korea_rrn": "kr_rrn",
+    "china_resident_id_number": "cn_resident_id",
+    "singapore_national_registration_id_number": "sg_nric",
+    "australia_tax_file_number": "au_tfn",
+    "australia_medicare_number": "au_medicare",
+    "thailand_national_id_number": "th_id",
+    "hong_kong_id_number": "hk_id",
+    "canada_social_insurance_number": "ca_sin",
+    "brazil_cpf_number": "br_cpf",
+    "mexico_curp_number": "mx_curp",
+    "chile_cdi_number": "cl_rut",
+    "south_africa_id_number": "za_id",
+    "israel_identity_card_number": "il_id",
+    "turkish_id_number": "tr_tckn",
+    "icd10_code": "icd10",
+    "medical_record_number": "mrn",
+    "json_web_token": "jwt",
+    # Everyday names
+    "ssn_us": "ssn",
+    "social_security_number": "ssn",
+    "card": "credit_card",
     "mac": "mac_address",
+    "ipv4": "ip",
+    "ipv6": "ip",
+    "bic": "swift_bic",
+    "swift": "swift_bic",
+    "dob": "date_of_birth",
+    "us_routing_number": "us_bank_routing",
+    "aba_routing_number": "us_bank_routing",
+    "npi": "us_npi",
+    "dea": "us_dea",
+    "us_drivers_license": "us_driver_license",
+    "ethereum": "ethereum_address",
+    "bitcoin": "bitcoin_address",
+    "openai_api_key": "api_key_openai",
+    "nhs": "uk_nhs",
+    "nino": "uk_nino",
+    "es_dni": "es_nif",
+    "cpf": "br_cpf",
+    "cnpj": "br_cnpj",
+    "aadhaar": "in_aadhaar",
+    "pesel": "pl_pesel",
+    "bsn": "nl_bsn",
+    "vat": "eu_vat",
+    "eu_vat_number": "eu_vat",
+    "icd_10": "icd10",
 }
-"""Names of well-known vocabularies, in lower case, and ours."""
-
-
-def _checked(valid: Callable[[str], bool], words: str = "") -> Accept:
-    """An acceptor from a checksum, and context words (alternatives of a regular expression) where needed."""
-    context = re.compile(rf"(?i)\b(?:{words})\b".encode()) if words else None
-
-    def accept(data: bytes, start: int, end: int) -> int | None:
-        if validators.continues_number(data, start, end):
-            return None
-        if context is not None and not validators.context_before(data, start, context):
-            return None
-        return end if valid(data[start:end].decode("ascii")) else None
-
-    return accept
-
-
-def _always(_text: str) -> bool:
-    return True
-
-
-def _any_text(_view: TextView) -> bool:
-    return True
-
-
-def _shape(shape: str, accept: Accept, longest: int, *, alphabet: bytes, gate: Gate) -> Finder:
-    """A shape that begins at a word's begin; `longest` is in characters."""
-    numeric = shape.removeprefix(r"\b").startswith(("[0-9]", "[2-9]", "9[", "0x"))
-    opener = r"\b[0-9]" if numeric else r"\b\w"
-    return ShapeFinder(shape, accept, alphabet=alphabet, longest=longest, opener=opener, gate=gate)
-
-
-def _email() -> tuple[Finder, ...]:
-    return (EmailFinder(),)
-
-
-def _phone() -> tuple[Finder, ...]:
-    shape = r"(?:\+ ?|\(|\b)[0-9](?:[ \-./()]{0,2}[0-9]){6,14}"
-    return (
-        ShapeFinder(
-            shape,
-            validators.phone,
-            gate=_HAS_NUMBER,
-            alphabet=b"0123456789 -./()+,",
-            longest=46,
-            opener=r"[+(]|\b[0-9]",
-        ),
-    )
-
-
-def _credit_card() -> tuple[Finder, ...]:
-    return (
-        ShapeFinder(
-            r"\b[0-9](?:[ -]{0,2}[0-9]){11,18}",
-            validators.credit_card,
-            gate=_HAS_NUMBER,
-            alphabet=_NUMERIC,
-            longest=55,
-            opener=r"\b[0-9]",
-        ),
-    )
-
-
-def _ssn() -> tuple[Finder, ...]:
-    shape = r"\b[0-9]{3}[ .-][0-9]{2}[ .-][0-9]{4}\b|\b[0-9]{9}\b"
-    return (ShapeFinder(shape, validators.ssn, gate=_HAS_NUMBER, alphabet=_NUMERIC, longest=11, opener=r"\b[0-9]"),)
-
-
-def _ip() -> tuple[Finder, ...]:
-    return (
-        ShapeFinder(
-            r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b",
-            validators.ip_v4,
-            gate=attrgetter("has_dotted"),
-            alphabet=b"0123456789.,",
-            longest=15,
-            opener=r"\b[0-9]",
-        ),
-        ShapeFinder(
-            r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,40}",
-            validators.ip_v6,
-            alphabet=b"0123456789abcdefABCDEF:.",
-            longest=45,
-            opener=r"\b[0-9A-Fa-f]|:",
-            gate=attrgetter("has_colon"),
-        ),
-    )
-
-
-def _iban() -> tuple[Finder, ...]:
-    return (
-        ShapeFinder(
-            r"\b[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}",
-            validators.iban,
-            alphabet=_ALPHANUMERIC,
-            longest=64,
-            opener=r"\b[A-Za-z]{2}[0-9]{2}|\b[A-Za-z]{1,2}[0-9]?\Z",
-        ),
-    )
-
-
-_SIMPLE: Mapping[str, tuple[str, Callable[[str], bool], str, int]] = {
-    # name: (shape, checksum, context words, longest in characters)
-    "mac_address": (r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b", _always, "", 17),
-    "ethereum_address": (r"\b0x[0-9a-fA-F]{40}\b", _always, "", 42),
-    "aws_access_key": (r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", _always, "", 20),
-    "itin": (r"\b9[0-9]{2}-[0-9]{2}-[0-9]{4}\b", us_itin.is_valid, "", 11),
-    "us_bank_routing": (r"\b[0-9]{9}\b", us_rtn.is_valid, "routing|aba|rtn", 9),
-    "uk_nhs": (r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", gb_nhs.is_valid, "nhs|patient", 12),
-    "de_steuer_id": (
-        r"\b[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}\b",
-        de_idnr.is_valid,
-        r"steuer|steuer-?id|steueridentifikationsnummer|idnr|tax",
-        14,
-    ),
-    "es_nif": (r"\b[0-9]{8}-?[A-Za-z]\b", es_dni.is_valid, "", 10),
-    "es_nie": (r"\b[XYZxyz]-?[0-9]{7}-?[A-Za-z]\b", es_nie.is_valid, "", 11),
-    "it_fiscal_code": (
-        r"\b[A-Za-z]{6}[0-9LMNPQRSTUVlmnpqrstuv]{2}[A-Za-z][0-9LMNPQRSTUVlmnpqrstuv]{2}[A-Za-z][0-9A-Za-z]{3}[A-Za-z]\b",
-        it_codicefiscale.is_valid,
-        "",
-        16,
-    ),
-    "pl_pesel": (r"\b[0-9]{11}\b", pl_pesel.is_valid, "pesel", 11),
-    "nl_bsn": (r"\b[0-9]{9}\b", nl_bsn.is_valid, "bsn|burgerservicenummer|sofinummer", 9),
-    "in_aadhaar": (r"\b[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}\b", in_aadhaar.is_valid, "aadhaar|aadhar|uidai|uid", 14),
-    "in_pan": (r"\b[A-Z]{5}[0-9]{4}[A-Z]\b", in_pan.is_valid, "", 10),
-    "au_tfn": (r"\b[0-9]{3} ?[0-9]{3} ?[0-9]{3}\b", au_tfn.is_valid, "tfn|tax file", 11),
-    "au_abn": (r"\b[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}\b", au_abn.is_valid, "abn|business number", 14),
-    "ca_sin": (r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}\b", ca_sin.is_valid, "sin|social insurance|nas", 11),
-    "br_cpf": (r"\b[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}\b", br_cpf.is_valid, "", 14),
-    "br_cnpj": (r"\b[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}\b", br_cnpj.is_valid, "", 18),
-}
-
-_DIGITLESS = frozenset({"mac_address", "aws_access_key", "it_fiscal_code"})
-"""Entities that may be written without a digit, so that a text without digits is searched for them too."""
-
-_BUILDERS: Mapping[str, Callable[[], tuple[Finder, ...]]] = {
-    "email": _email,
-    "phone": _phone,
-    "credit_card": _credit_card,
-    "ssn": _ssn,
-    "ip": _ip,
-    "iban": _iban,
-}
-
-NAMES: tuple[str, ...] = (*_BUILDERS, *_SIMPLE)
-"""Every entity that a `pii` rule may name, in catalogue order."""
+"""Names of well-known vocabularies and everyday ones, in lower case, and ours."""
 
 
 def canonical(name: str) -> str | None:
     """Our name for `name` or one of its aliases; None when unknown."""
-    lowered = name.strip().lower()
+    lowered = name.strip().lower().replace("-", "_").replace(" ", "_")
     lowered = ALIASES.get(lowered, lowered)
-    return lowered if lowered in _BUILDERS or lowered in _SIMPLE else None
+    return lowered if lowered in CATALOGUE else None
 
 
 def tag_of(name: str) -> str:
@@ -213,17 +139,6 @@ def tag_of(name: str) -> str:
 
 
 @cache
-def finders_of(name: str) -> tuple[Finder, ...]:
-    """Finders of one catalogue entity; stateless, shared by every policy of the process."""
-    builder = _BUILDERS.get(name)
-    if builder is not None:
-        return builder()
-    shape, valid, words, longest = _SIMPLE[name]
-    gate = _any_text if name in _DIGITLESS else _HAS_DIGIT
-    return (_shape(shape, _checked(valid, words), longest, alphabet=_ALPHANUMERIC + b":", gate=gate),)
-
-
-def luhn_holds(text: str) -> bool:
-    """Checksum of a custom entity: the Luhn digit over the text's ASCII digits."""
-    digits = "".join(char for char in text if char in "0123456789")
-    return len(digits) > 1 and luhn.is_valid(digits)
+def finder_of(name: str) -> BuiltIn:
+    """The finder of one catalogue entity; stateless, shared by every policy of the process."""
+    return CATALOGUE[name].build()

@@ -7,14 +7,14 @@ with `final=True`. Time is linear: every match is bounded by a fixed length.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import re2
 
+from services.guardrail.domain.automaton import Trigger
 from services.guardrail.domain.text import TextView
 
 MAX_FINDINGS = 10_000
@@ -49,6 +49,27 @@ class Finder(Protocol):
 
     def find(self, view: TextView, cursor: int, final: bool) -> Scan:
         """Spans that begin at or after `cursor`; all of them when `final`, else the decided ones."""
+
+
+@runtime_checkable
+class BuiltIn(Finder, Protocol):
+    """A finder that an automaton can spare work: without candidates it finds nothing."""
+
+    triggers: tuple[Trigger, ...]
+    """What the automaton looks for on its behalf."""
+    partials: tuple[str, ...]
+    """RE2 patterns over shadow bytes of what the end of a growing text may cut off; empty with an own `hold`."""
+    longest: int
+    """Its `max_match`: characters of its longest match and look-ahead."""
+
+    def find_near(self, view: TextView, cursor: int, hold: int, ends: Sequence[Sequence[int]]) -> Scan:
+        """Spans from candidates' ends per trigger; none begins at or after shadow position `hold`."""
+
+    def hold(self, data: bytes) -> int:
+        """Shadow position from which on a match may begin that the text's end cuts off."""
+
+    def reads_elsewhere(self, view: TextView) -> bool:
+        """True when a match is possible without a candidate."""
 
 
 class KeywordFinder:
@@ -207,142 +228,3 @@ def quiet_options() -> re2.Options:
     options.never_nl = False
     options.max_mem = 8 << 20
     return options
-
-
-Accept = Callable[[bytes, int, int], int | None]
-"""(shadow bytes, start, end of the shape) → end of the accepted entity, or None."""
-
-
-Gate = Callable[[TextView], bool]
-"""Whether a text is worth searching at all."""
-
-
-def _has_digit(view: TextView) -> bool:
-    return view.has_digit
-
-
-class ShapeFinder:
-    """A built-in entity: an ASCII shape over the normalised text, then its validator.
-
-    Every character of a shape is in `alphabet`, so a shape is decided once a character outside it follows,
-    or once more than `longest` characters do.
-    """
-
-    def __init__(
-        self, shape: str, accept: Accept, *, alphabet: bytes, longest: int, opener: str, gate: Gate = _has_digit
-    ) -> None:
-        """`opener` finds, from where the alphabet's last run begins, the first place a shape may begin, its end
-        included where one may be cut off; `gate` is a cheap test
-        that every text with a shape in it passes."""
-        self._shape = re2.compile(shape, quiet_options())
-        self._opener = re.compile(opener.encode())
-        self._accept, self._alphabet, self._longest, self._gate = accept, alphabet, longest, gate
-
-    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
-        """See `Finder`."""
-        data = view.shadow_bytes
-        size = len(data)
-        start_at = view.to_shadow(cursor)
-        hold = size if final else max(start_at, self._hold(data))
-        spans: list[tuple[int, int]] = []
-        last_end = cursor
-        at = start_at
-        if not self._gate(view):
-            at = hold
-        while at < hold and len(spans) < MAX_FINDINGS:
-            found = self._shape.search(data, at)
-            if found is None or found.start() >= hold:
-                break
-            start = found.start()
-            end = self._accept(data, start, found.end())
-            if end is None:
-                at = start + 1
-                continue
-            span = view.span(start, end)
-            spans.append(span)
-            at, last_end = end, span[1]
-        held = view.from_shadow(hold)
-        return Scan(spans, max(last_end, held), held)
-
-    def _hold(self, data: bytes) -> int:
-        size = len(data)
-        run = max(len(data.rstrip(self._alphabet)), size - self._longest - 2, 0)
-        opened = self._opener.search(data, run)
-        return size if opened is None else opened.start()
-
-
-_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]")
-_DOMAIN = re.compile(r"[\w.-]{3,254}")
-_LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)\Z")
-_MAX_LOCAL = 64
-_MAX_DOMAIN = 254
-_LOCAL_EXTRA = ".!#$%&'*+/=?^`{|}~-_"
-
-
-class EmailFinder:
-    """Addresses around each `@`: at most 64 characters before it and 254 after it."""
-
-    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
-        """See `Finder`."""
-        text = view.shadow
-        size = len(text)
-        floor = view.to_shadow(cursor)
-        hold = size if final else max(floor, self._hold(text))
-        spans: list[tuple[int, int]] = []
-        last_end = cursor
-        at = text.find("@", floor)
-        while at >= 0 and len(spans) < MAX_FINDINGS:
-            start = _local_start(text, floor, at)
-            if start >= hold:
-                break
-            end = _domain_end(text, at + 1) if start < at else None
-            if end is not None:
-                span = view.span(start, end)
-                spans.append(span)
-                floor, last_end = end, span[1]
-            at = text.find("@", max(at + 1, floor))
-        held = view.from_shadow(hold)
-        return Scan(spans, max(last_end, held), held)
-
-    def _hold(self, text: str) -> int:
-        at, stop = len(text), max(0, len(text) - _MAX_LOCAL - _MAX_DOMAIN - 3)
-        while at > stop and (text[at - 1] == "@" or _is_local(text[at - 1])):
-            at -= 1
-        return at
-
-
-def _is_local(char: str) -> bool:
-    return char.isalnum() or char in _LOCAL_EXTRA
-
-
-def _local_start(text: str, floor: int, at: int) -> int:
-    """Where the local part before the `@` at `at` begins; `at` when there is none."""
-    start, stop = at, max(floor, at - _MAX_LOCAL)
-    while start > stop and _is_local(text[start - 1]):
-        start -= 1
-    while start < at and not (text[start].isalnum() or text[start] in "_+"):
-        start += 1
-    return at if start < at and text[at - 1] == "." else start
-
-
-def _domain_end(text: str, start: int) -> int | None:
-    """End of the longest plausible domain at `start`: two labels at least, the last one a top-level domain."""
-    found = _DOMAIN.match(text, start)
-    if found is None:
-        return None
-    labels: list[str] = []
-    for label in found.group().split("."):
-        if not _LABEL.match(label):
-            # A hyphen or underscore that closes the last label belongs to the sentence, not to the domain.
-            trimmed = label.rstrip("-_")
-            if trimmed and _LABEL.match(trimmed):
-                labels.append(trimmed)
-            break
-        labels.append(label)
-    while len(labels) > 1 and not _is_top_level(labels[-1]):
-        labels.pop()
-    return start + len(".".join(labels)) if len(labels) > 1 else None
-
-
-def _is_top_level(label: str) -> bool:
-    return (len(label) >= 2 and label.isalpha() and len(label) <= 24) or label.lower().startswith("xn--")

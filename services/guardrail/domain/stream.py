@@ -46,8 +46,10 @@ class _Field:
     """Absolute position of `text[0]`."""
     released: int = 0
     """Absolute position up to which everything was released."""
-    cursors: list[int] = field(default_factory=list)
-    """Absolute, one per watch."""
+    floor: int = 0
+    """Absolute position before which no match of a gated finder may begin any more."""
+    cursors: dict[int, int] = field(default_factory=dict)
+    """Absolute, of the watches that have found something; the others go on at `floor`."""
     pending: list[Finding] = field(default_factory=list)
     """Decided mask and block findings that are not wholly released; absolute."""
     over: set[int] = field(default_factory=set)
@@ -85,7 +87,7 @@ class StreamScanner:
         if state is None:
             if len(self._fields) >= MAX_FIELDS:
                 raise TooManyFields(f"a stream has at most {MAX_FIELDS} fields")
-            state = self._fields[name] = _Field(cursors=[0] * len(self._policy.watches))
+            state = self._fields[name] = _Field()
         if self.block is not None or state.closed:
             return ""
         state.closed = last
@@ -136,15 +138,7 @@ class StreamScanner:
         boundary = state.base + visible
         new: list[Finding] = []
         if self._policy.watches:
-            view = self._policy.view(state.text[:visible])
-            for number, watch in enumerate(self._policy.watches):
-                cursor = max(0, min(visible, state.cursors[number] - state.base))
-                scan = watch.finder.find(view, cursor, final)
-                state.cursors[number] = max(state.cursors[number], state.base + scan.cursor)
-                boundary = min(boundary, state.base + scan.hold)
-                if scan.spans:
-                    spans = [(state.base + start, state.base + end) for start, end in scan.spans]
-                    new += self._kept(findings_of(watch.uses, spans, self._role, scan.labels), state)
+            boundary = self._scan(state, state.text[:visible], final, boundary, new)
         limits = self._limits(state)
         self._tally.add(new + limits, state.text, state.base)
         state.pending += [finding for finding in new if finding.action in (Action.BLOCK, Action.MASK)]
@@ -159,6 +153,24 @@ class StreamScanner:
         if not self._suppressed or self._fingerprint is None:
             return found
         return unsuppressed(self._policy, found, state.text, state.base, self._fingerprint, self._suppressed)
+
+    def _scan(self, state: _Field, text: str, final: bool, boundary: int, new: list[Finding]) -> int:
+        """Adds what the text newly decides to `new`; returns up to where everything is decided."""
+        policy, base = self._policy, state.base
+        view = policy.view(text)
+        hold = len(view.shadow) if final else policy.gate.hold(view.shadow)
+        floor = max(0, min(len(text), state.floor - base))
+        cursors = {number: max(0, min(len(text), at - base)) for number, at in state.cursors.items()}
+        boundary = min(boundary, max(state.floor, base + view.from_shadow(hold)))
+        state.floor = boundary
+        for number, scan in policy.scan(view, hold, final, floor, cursors):
+            state.cursors[number] = max(state.cursors.get(number, 0), base + scan.cursor)
+            boundary = min(boundary, base + scan.hold)
+            if scan.spans:
+                spans = [(base + start, base + end) for start, end in scan.spans]
+                found = findings_of(policy.watches[number].uses, spans, self._role, scan.labels)
+                new += self._kept(found, state)
+        return boundary
 
     def _limits(self, state: _Field) -> list[Finding]:
         passed = self._policy.over_limit(state.base + len(state.text), self._role)

@@ -1,7 +1,7 @@
 """A text as the finders read it: mask tags blanked out, digits normalised, zero-width characters removed.
 
 Each derived form maps back to code points of the original exactly. Normalisation is local: a character's
-image depends on itself and on at most two neighbours before it, so a stream sees the same as the whole.
+image depends on itself and, when it takes no room, on the run it stands in, so a stream sees the same as the whole.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from bisect import bisect_left
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
-import re2
+import numpy as np
+import numpy.typing as npt
 
 BLANK = "\x00"
 """Stands for each character of a mask tag, so that nothing matches inside or across one."""
@@ -25,8 +25,6 @@ MAX_TAG = 34
 
 _TAG = re.compile(r"\[[A-Z][A-Z0-9_]{1,31}\]")
 _PARTIAL_TAG = re.compile(r"\[(?:[A-Z][A-Z0-9_]{0,31})?\Z")
-_DIGIT = re.compile(rb"[0-9]")
-_NUMBER = re2.compile(r"[0-9](?:[ \-./()]{0,2}[0-9]){6}")
 _IGNORABLE = frozenset(
     "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
@@ -39,18 +37,39 @@ def is_ignorable(char: str) -> bool:
     return char in _IGNORABLE
 
 
-@lru_cache(maxsize=4096)
-def _image(char: str) -> str:
-    """The one ASCII character that `char` is a way of writing, else `char` itself."""
-    digit = unicodedata.decimal(char, None)
-    if digit is not None:
-        return str(digit)
-    code = ord(char)
-    if 0xFF01 <= code <= 0xFF5E:
-        return chr(code - 0xFEE0)
-    if char in _DASHES:
-        return "-"
-    return " " if unicodedata.category(char) == "Zs" else char
+OTHER, LETTER = 0x80, 0x81
+"""Shadow bytes of characters that are no way of writing an ASCII one; letters of spaced scripts are told apart."""
+
+_REMOVED = 0xFF
+_SPACED_SCRIPTS = 0x0E00
+"""Letters below are of scripts that put spaces between words; beyond, a letter may touch a number."""
+
+_CODES = 0x110000
+_SPELLED = bytes(ord(chr(byte).lower()) if byte < 0x80 and chr(byte).isalnum() else ord(" ") for byte in range(256))
+
+
+@cache
+def _images() -> npt.NDArray[np.uint8]:
+    """Shadow byte of every code point: the ASCII character it is a way of writing, where there is one."""
+    table = np.full(_CODES, OTHER, np.uint8)
+    table[:0x80] = np.arange(0x80)
+    for code in range(0x80, 0x20000):
+        char = chr(code)
+        digit = unicodedata.decimal(char, None)
+        if digit is not None:
+            table[code] = ord("0") + digit
+        elif unicodedata.category(char) == "Zs":
+            table[code] = ord(" ")
+        elif char.isalpha() and (code < _SPACED_SCRIPTS or 0x1E00 <= code < 0x2000):
+            base = unicodedata.normalize("NFKD", char)[0]
+            table[code] = ord(base) if base.isascii() and base.isalpha() else LETTER
+    for code in range(0xFF01, 0xFF5F):
+        table[code] = code - 0xFEE0
+    for char in _DASHES:
+        table[ord(char)] = ord("-")
+    for char in _IGNORABLE:
+        table[ord(char)] = _REMOVED
+    return table
 
 
 def partial_tag_start(text: str) -> int:
@@ -82,69 +101,54 @@ class TextView:
         return "".join((*pieces, self.text[at:]))
 
     @cached_property
-    def _normalised(self) -> tuple[str, array[int] | None]:
+    def _normalised(self) -> tuple[bytes, npt.NDArray[np.intp] | None]:
         if self.is_ascii:
-            return self.blanked, None
-        out: list[str] = []
-        back = array("q")
-        run = 0
-        for index, char in enumerate(self.blanked):
-            if char in _IGNORABLE:
-                run += 1
-                if run <= MAX_IGNORABLE:
-                    continue
-            else:
-                run = 0
-            out.append(char if char < "\x80" else _image(char))
-            back.append(index)
-        return "".join(out), back
+            return self.blanked.encode("ascii"), None
+        codes = np.frombuffer(self.blanked.encode("utf-32-le", "surrogatepass"), np.uint32)
+        image = _images()[codes]
+        removed = np.flatnonzero(image == _REMOVED)
+        if not removed.size:
+            return image.tobytes(), None
+        keep = np.ones(image.size, np.bool_)
+        run, previous = 0, -2
+        for at in removed.tolist():
+            run = run + 1 if at == previous + 1 else 1
+            previous = at
+            keep[at] = run > MAX_IGNORABLE
+        image[removed] = OTHER
+        return image[keep].tobytes(), np.flatnonzero(keep)
 
     @property
-    def shadow(self) -> str:
-        """The normalised text."""
+    def shadow(self) -> bytes:
+        """The normalised text, one byte per character that takes room on the page."""
         return self._normalised[0]
 
     @cached_property
-    def shadow_bytes(self) -> bytes:
-        """The shadow with one byte per code point; what is not ASCII reads as `?`."""
-        return self.shadow.encode("ascii", "replace")
+    def words(self) -> bytes:
+        """The shadow in small letters after a space, with a space for all that is no letter or digit."""
+        return b" " + self.shadow.translate(_SPELLED)
 
     @cached_property
-    def has_digit(self) -> bool:
-        """True when a number may be found at all: the one cheap question before every numeric entity."""
-        return _DIGIT.search(self.shadow_bytes) is not None
-
-    @cached_property
-    def has_number(self) -> bool:
-        """True when seven digits stand close together: the one scan before phones, cards and SSNs."""
-        return self.has_digit and _NUMBER.search(self.shadow_bytes) is not None
-
-    @cached_property
-    def has_dotted(self) -> bool:
-        """True when an IPv4 address is possible."""
-        return self.has_digit and self.shadow_bytes.count(b".") >= 3
-
-    @cached_property
-    def has_colon(self) -> bool:
-        """True when an IPv6 address is possible."""
-        return self.shadow_bytes.count(b":") >= 2
+    def has_other_letters(self) -> bool:
+        """True when the text has characters that the shadow does not spell in ASCII."""
+        return not self.is_ascii and (bytes([LETTER]) in self.shadow or bytes([OTHER]) in self.shadow)
 
     def to_shadow(self, index: int) -> int:
         """First shadow position at or after original position `index`."""
         back = self._normalised[1]
-        return index if back is None else bisect_left(back, index)
+        return index if back is None else int(np.searchsorted(back, index))
 
     def from_shadow(self, index: int) -> int:
         """Original position of shadow position `index`; the text's length at the shadow's end."""
         back = self._normalised[1]
         if back is None:
             return index
-        return back[index] if index < len(back) else len(self.text)
+        return int(back[index]) if index < len(back) else len(self.text)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Original span of the non-empty shadow span."""
         back = self._normalised[1]
-        return (start, end) if back is None else (back[start], back[end - 1] + 1)
+        return (start, end) if back is None else (int(back[start]), int(back[end - 1]) + 1)
 
     @cached_property
     def folded(self) -> tuple[str, array[int] | None]:

@@ -1,49 +1,39 @@
-"""Decides whether a shape is the entity it looks like.
+"""Checksums and structures that the ecosystem's validators lack; each names its published source.
 
-Checksums come from python-stdnum and phonenumbers; the card schemes' prefixes and lengths are those that the
-schemes publish (ISO/IEC 7812 ranges). Every function takes the normalised bytes and the shape's span, and
-returns the end of the accepted entity or None. What precedes counts for 48 characters, what follows for none
-beyond the run of characters the shape is made of.
+Functions take the text of a match, separators included unless said otherwise, and say whether it holds.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from collections.abc import Callable, Iterable
+from datetime import date
 
-import phonenumbers
+from stdnum import bitcoin as stdnum_bitcoin
+from stdnum import ean, luhn
 from stdnum import iban as stdnum_iban
-from stdnum import luhn
 from stdnum.us import ssn as stdnum_ssn
 
-CONTEXT = 48
-"""Code points before a match in which a context word counts."""
-
-_DIGITS = re.compile(rb"[0-9]")
-_NOT_DIGITS = re.compile(rb"[^0-9]+")
-_ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_NOT_ALNUM = re.compile(r"[^0-9A-Za-z]+")
 
 
-def _digits(data: bytes) -> str:
-    return _NOT_DIGITS.sub(b"", data).decode("ascii")
+def compact(text: str) -> str:
+    """The text without separators, in capitals."""
+    return _NOT_ALNUM.sub("", text).upper()
 
 
-def context_before(data: bytes, start: int, words: re.Pattern[bytes]) -> bool:
-    """True when one of the context words stands within `CONTEXT` characters before `start`.
-
-    A mask tag ends the context: a mask is shorter than what it hides, and must not bring words into reach.
-    """
-    return (
-        words.search(data[max(0, start - CONTEXT, data.rfind(b"\x00", max(0, start - CONTEXT), start) + 1) : start])
-        is not None
-    )
+def on_compact(valid: Callable[[str], bool]) -> Callable[[str], bool]:
+    """The validator over the text without separators."""
+    return lambda text: valid(compact(text))
 
 
-def continues_number(data: bytes, start: int, end: int) -> bool:
-    """True when the span is a piece of a decimal or of a longer dotted or hyphenated number."""
-    if start >= 2 and data[start - 1 : start] in (b".", b",") and data[start - 2 : start - 1].isdigit():
-        return True
-    return data[end : end + 1] in (b".", b",") and data[end + 1 : end + 2].isdigit()
+def always(_text: str) -> bool:
+    """For shapes that are their own proof."""
+    return True
+
+
+def _weighted(digits: Iterable[str], weights: Iterable[int]) -> int:
+    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=False))
 
 
 _CARD_PREFIXES: tuple[tuple[int, int, frozenset[int]], ...] = (
@@ -60,7 +50,7 @@ _CARD_PREFIXES: tuple[tuple[int, int, frozenset[int]], ...] = (
     (38, 39, frozenset(range(14, 20))),
     (3528, 3589, frozenset(range(16, 20))),
     (62, 62, frozenset(range(16, 20))),
-    (81, 82, frozenset({16})),
+    (81, 82, frozenset(range(16, 20))),
     (50, 50, frozenset(range(12, 20))),
     (56, 58, frozenset(range(12, 20))),
     (60, 61, frozenset(range(12, 20))),
@@ -68,7 +58,11 @@ _CARD_PREFIXES: tuple[tuple[int, int, frozenset[int]], ...] = (
     (66, 69, frozenset(range(12, 20))),
     (2200, 2205, frozenset(range(16, 20))),
     (9792, 9792, frozenset({16})),
+    (8600, 8600, frozenset({16})),
+    (9860, 9860, frozenset({16})),
 )
+"""ISO/IEC 7812 ranges as the schemes publish them: Visa, Mastercard, Amex, Discover, Diners, JCB, UnionPay, RuPay,
+Maestro and the other debit schemes of 50, 56–69, Mir, Troy, Uzcard, Humo. (lowest, highest prefix, lengths)"""
 
 
 def is_card_number(digits: str) -> bool:
@@ -81,141 +75,199 @@ def is_card_number(digits: str) -> bool:
     return known and luhn.is_valid(digits)
 
 
-def credit_card(data: bytes, start: int, end: int) -> int | None:
-    """Longest valid card number from `start` that ends where a group of digits ends."""
-    if continues_number(data, start, start):
-        return None
-    while end - start >= 12:
-        closed = not data[end : end + 1].isalnum() and not continues_number(data, end, end)
-        if closed and is_card_number(_digits(data[start:end])):
-            return end
-        end -= 1
-        while end > start and not data[end - 1 : end].isdigit():
-            end -= 1
-    return None
+def is_trade_number(digits: str) -> bool:
+    """True for digits that are a valid barcode number as well (GS1: UPC-A, EAN-13, ITF-14)."""
+    return len(digits) in (12, 13, 14) and bool(ean.is_valid(digits))
 
 
-_SSN_WORDS = re.compile(rb"(?i)\b(?:ssn|ssns|social|social\s+security(?:\s+(?:number|no))?|soc\s+sec)\b")
+def is_ssn(text: str) -> bool:
+    """A number that the Social Security Administration may have issued."""
+    return bool(stdnum_ssn.is_valid(compact(text)))
 
 
-def ssn(data: bytes, start: int, end: int) -> int | None:
-    """A grouped number with one separator throughout, or nine plain digits after a context word."""
-    if continues_number(data, start, end):
-        return None
-    token = data[start:end]
-    if len(token) == 9:
-        if not context_before(data, start, _SSN_WORDS):
-            return None
-    elif token[3] != token[6] or data[start - 1 : start] == b"-" or data[end : end + 1] == b"-":
-        return None
-    return end if stdnum_ssn.is_valid(_digits(token)) else None
-
-
-def ip_v4(data: bytes, start: int, end: int) -> int | None:
-    """Four octets that are not part of a longer dotted number."""
-    if continues_number(data, start, end):
-        return None
-    try:
-        ipaddress.IPv4Address(data[start:end].decode("ascii"))
-    except ValueError:
-        return None
-    return end
-
-
-def ip_v6(data: bytes, start: int, end: int) -> int | None:
-    """An address with a digit in it, so that `dead::beef`-like names of code are not one."""
-    if start and (data[start - 1] in _ALNUM or data[start - 1 : start] in (b":", b".")):
-        return None
-    while end > start + 2:
-        token = data[start:end]
-        following = data[end : end + 1]
-        if not (following and following[0] in _ALNUM) and _DIGITS.search(token):
-            try:
-                ipaddress.IPv6Address(token.decode("ascii"))
-            except ValueError:
-                pass
-            else:
-                return end
-        if token[-1:] not in (b":", b"."):
-            return None
-        end -= 1
-    return None
-
-
-_IBAN_MIN, _IBAN_MAX = 15, 34
-
-
-def iban(data: bytes, start: int, end: int) -> int | None:
-    """Longest valid account number from `start` that ends where a word ends; check digits decide."""
-    while end - start >= _IBAN_MIN:
-        following = data[end : end + 1]
-        if not (following and following[0] in _ALNUM):
-            compact = re.sub(rb"[ -]", b"", data[start:end]).decode("ascii").upper()
-            if len(compact) < _IBAN_MIN:
-                return None
-            if len(compact) <= _IBAN_MAX and _mod97(compact) and stdnum_iban.is_valid(compact):
-                return end
-        end -= 1
-        while end > start and data[end - 1] not in _ALNUM:
-            end -= 1
-    return None
-
-
-def _mod97(compact: str) -> bool:
-    """ISO 7064 check, before the country's structure is looked up."""
-    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
-
-
-_PHONE_WORDS = re.compile(
-    rb"(?i)\b(?:phone|phones|telephone|tel|call|callback|mobile|cell|cellphone|fax|whatsapp|contact|dial|sms|text|ring"
-    rb"|reach|telefon|telefono|handy|portable|numero|celular|movil|gsm)\b"
-)
-_NORTH_AMERICA = re.compile(rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-])[0-9]{3}[ .-][0-9]{4}\Z")
-_DATE = re.compile(rb"(?:19|20)[0-9]{2}[-/. ][01]?[0-9][-/. ][0-3]?[0-9](?:[^0-9]|\Z)")
-_NATIONAL_REGIONS = ("GB", "DE", "FR", "ES", "IT", "NL", "IN", "BR", "AU", "JP")
-
-
-def phone(data: bytes, start: int, end: int) -> int | None:
-    """A number in international form, in North American groups, or in national form after a context word."""
-    if continues_number(data, start, start):
-        return None
-    first = data[start : start + 1]
-    if start and first not in (b"+", b"(") and data[start - 1 : start] in (b"-", b"/", b"#", b"=", b"$"):
-        return None
-    if start and first == b"+" and data[start - 1 : start].isalnum():
-        return None
-    while end - start >= 7:
-        if not data[end : end + 1].isalnum() and _is_phone(data, start, end):
-            return end
-        end -= 1
-        while end > start and not data[end - 1 : end].isdigit():
-            end -= 1
-        if first not in (b"+",) and end - start < 10:
-            return None
-    return None
-
-
-def _is_phone(data: bytes, start: int, end: int) -> bool:
-    token = data[start:end]
-    count = len(_NOT_DIGITS.sub(b"", token))
-    if not 7 <= count <= 15 or continues_number(data, end, end):
+def is_iban(compacted: str) -> bool:
+    """ISO 13616, the country's structure included."""
+    if not 15 <= len(compacted) <= 34 or not (compacted[:2].isalpha() and compacted[2:4].isdigit()):
         return False
-    if token[:1] == b"+":
-        return _valid(token, None)
-    if token[:2] == b"00" and count >= 11:
-        return _valid(b"+" + token[2:], None)
-    if _NORTH_AMERICA.match(token):
-        # Separators other than a space already tell a number apart from a table's columns.
-        return _valid(token, "US") if b" " in token and b"(" not in token else True
-    if _DATE.match(token) or not context_before(data, start, _PHONE_WORDS):
+    if int("".join(str(int(char, 36)) for char in compacted[4:] + compacted[:4])) % 97 != 1:
         return False
-    if (count == 10 or (count == 11 and token[:1] == b"1")) and _valid(token, "US"):
+    return bool(stdnum_iban.is_valid(compacted))
+
+
+def is_uk_nino(text: str) -> bool:
+    """National Insurance number. Source: HMRC manual NIM39110 (letters and prefixes that are not used)."""
+    prefix = compact(text)[:2]
+    return prefix not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ")
+
+
+def is_us_npi(text: str) -> bool:
+    """National Provider Identifier. Source: CMS, 45 CFR 162.406: Luhn over the number prefixed by 80840."""
+    return bool(luhn.is_valid("80840" + compact(text)))
+
+
+def is_us_dea(text: str) -> bool:
+    """DEA registration number. Source: DEA Diversion Control, registration number format (d1+d3+d5 + 2(d2+d4+d6))."""
+    digits = compact(text)[2:]
+    return (_weighted(digits[0:6:2], (1, 1, 1)) + _weighted(digits[1:6:2], (2, 2, 2))) % 10 == int(digits[6])
+
+
+def is_sg_nric(text: str) -> bool:
+    """Singapore NRIC/FIN. Source: ICA numbers; weights 2765432, +4 for T and G, +3 for M, check letter by series."""
+    value = compact(text)
+    total = _weighted(value[1:8], (2, 7, 6, 5, 4, 3, 2)) + {"T": 4, "G": 4, "M": 3}.get(value[0], 0)
+    letters = "JZIHGFEDCBA" if value[0] in "ST" else "XWUTRQPNJLK" if value[0] == "M" else "XWUTRQPNMLK"
+    return letters[total % 11] == value[8]
+
+
+def is_hk_id(text: str) -> bool:
+    """Hong Kong identity card. Source: Immigration Department's check digit (mod 11, letters A=10, blank=36)."""
+    value = compact(text)
+    prefix, body, check = value[:-7], value[-7:-1], value[-1]
+    values = [36, *(ord(c) - 55 for c in prefix)][-2:]
+    total = 9 * values[0] + 8 * values[1] + _weighted(body, range(7, 1, -1))
+    return (total + (10 if check == "A" else int(check))) % 11 == 0
+
+
+_TW_LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
+
+
+def is_tw_id(text: str) -> bool:
+    """Taiwan national identity number. Source: Department of Household Registration, letters 10–35, weights 1,9…1,1."""
+    value = compact(text)
+    letter = 10 + _TW_LETTERS.index(value[0])
+    return (letter // 10 + 9 * (letter % 10) + _weighted(value[1:], (8, 7, 6, 5, 4, 3, 2, 1, 1))) % 10 == 0
+
+
+def is_au_medicare(text: str) -> bool:
+    """Medicare card number. Source: Services Australia, weights 1,3,7,9,1,3,7,9 and the ninth digit."""
+    digits = compact(text)
+    return _weighted(digits[:8], (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == int(digits[8]) and digits[9] != "0"
+
+
+def is_de_personalausweis(text: str) -> bool:
+    """German identity card serial with check digit. Source: ICAO Doc 9303 part 3, weights 7, 3, 1."""
+    value = compact(text)
+    return sum(int(c, 36) * (7, 3, 1)[i % 3] for i, c in enumerate(value[:9])) % 10 == int(value[9])
+
+
+_ROTATIONS = (0, 1, 62, 28, 27, 36, 44, 6, 55, 20, 3, 10, 43, 25, 39, 41, 45, 15, 21, 8, 18, 2, 61, 56, 14)
+_ROUNDS = 24
+_MASK = (1 << 64) - 1
+_RATE = 136
+
+
+def _round_constants() -> tuple[int, ...]:
+    register, constants = 1, []
+    for _ in range(_ROUNDS):
+        constant = 0
+        for bit in range(7):
+            constant |= (register & 1) << ((1 << bit) - 1)
+            register = (register << 1) ^ (0x171 if register & 0x80 else 0)
+        constants.append(constant)
+    return tuple(constants)
+
+
+_CONSTANTS = _round_constants()
+
+
+def keccak_256(data: bytes) -> bytes:
+    """The hash that Ethereum uses. Source: the Keccak reference, version 3 (padding 0x01, before FIPS 202)."""
+    padded = bytearray(data + b"\x01" + bytes(_RATE - 1 - len(data) % _RATE))
+    padded[-1] |= 0x80
+    lanes = [0] * 25
+    for block in range(0, len(padded), _RATE):
+        for lane in range(_RATE // 8):
+            lanes[lane] ^= int.from_bytes(padded[block + 8 * lane : block + 8 * lane + 8], "little")
+        for constant in _CONSTANTS:
+            lanes = _keccak_round(lanes, constant)
+    return b"".join(lane.to_bytes(8, "little") for lane in lanes[:4])
+
+
+def _keccak_round(lanes: list[int], constant: int) -> list[int]:
+    columns = [lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20] for x in range(5)]
+    mixed = [columns[x - 1] ^ _rotate(columns[(x + 1) % 5], 1) for x in range(5)]
+    moved = [0] * 25
+    for x in range(5):
+        for y in range(5):
+            moved[y + 5 * ((2 * x + 3 * y) % 5)] = _rotate(lanes[x + 5 * y] ^ mixed[x], _ROTATIONS[x + 5 * y])
+    out = [moved[i] ^ (~moved[i - i % 5 + (i + 1) % 5] & moved[i - i % 5 + (i + 2) % 5]) for i in range(25)]
+    out[0] ^= constant
+    return out
+
+
+def _rotate(value: int, by: int) -> int:
+    return ((value << by) | (value >> (64 - by))) & _MASK if by else value
+
+
+def is_ethereum_address(text: str) -> bool:
+    """Forty hexadecimal digits; in mixed case the EIP-55 checksum must hold."""
+    body = text[2:]
+    lowered = body.lower()
+    if len(set(lowered)) < 4:
+        return False
+    if body in (lowered, body.upper()):
         return True
-    return token[:1] in (b"0", b"(") and any(_valid(token, region) for region in _NATIONAL_REGIONS)
+    digest = keccak_256(lowered.encode("ascii")).hex()
+    return all(
+        char.isdigit() or char.isupper() == (int(nibble, 16) > 7) for char, nibble in zip(body, digest, strict=False)
+    )
 
 
-def _valid(token: bytes, region: str | None) -> bool:
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(token.decode("ascii"), region))
-    except phonenumbers.NumberParseException:
+def is_bitcoin_address(text: str) -> bool:
+    """Base58Check or Bech32/Bech32m, the checksum included."""
+    return bool(stdnum_bitcoin.is_valid(text))
+
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan ene gen janv",
+            "feb fev fevr",
+            "mar maerz marz mars",
+            "apr abr avr",
+            "may mai mag maj",
+            "jun giu juin cze",
+            "jul lug juil lip",
+            "aug ago aou aout sie",
+            "sep set sept wrz",
+            "oct okt ott out paz",
+            "nov lis",
+            "dec dez dic gru",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+
+
+def is_birth_date(text: str) -> bool:
+    """A calendar date of the years 1900 to 2029, in any usual order; two-digit years count as the last century's."""
+    parts = re.findall(r"[0-9]+|[A-Za-z]+", text)
+    if len(parts) < 3:
         return False
+    if any(part[0].isalpha() for part in parts):
+        month = next((m for p in parts if (m := _MONTHS.get(p[:4].lower()) or _MONTHS.get(p[:3].lower()))), 0)
+        numbers = [int(part) for part in parts if part.isdigit()]
+        return len(numbers) == 2 and _is_date(numbers[1], month, numbers[0])
+    first, second, third = (int(part) for part in parts[:3])
+    if len(parts[0]) == 4:
+        return _is_date(first, second, third)
+    return _is_date(third, second, first) or _is_date(third, first, second)
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    year += 1900 if year < 100 else 0
+    if not 1900 <= year < 2030:
+        return False
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+def luhn_holds(text: str) -> bool:
+    """Checksum of a custom entity: the Luhn digit over the text's ASCII digits."""
+    digits = "".join(char for char in text if char in "0123456789")
+    return len(digits) > 1 and bool(luhn.is_valid(digits))

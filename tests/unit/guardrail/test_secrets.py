@@ -158,7 +158,7 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(texts)
 def test_both_engines_report_the_same_anchors(text: str) -> None:
-    data = TextView(text, TAGS).shadow_bytes
+    data = TextView(text, TAGS).shadow
     assert shared_scanner().scan(data) == ORACLE.scan(data)
 
 

@@ -74,7 +74,7 @@ class SecretsFinder:
 
     def find(self, view: TextView, cursor: int, final: bool) -> Scan:
         """See `Finder`; each span has its label."""
-        data = view.shadow_bytes
+        data = view.shadow
         size = len(data)
         start_at = view.to_shadow(cursor)
         first = max(0, start_at - LOOK_BACK - self._widest)

@@ -1,0 +1,184 @@
+"""Acceptors: from a shape's match to the entity in it, or nothing. They combine guards with a validator."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+from stdnum import bic as stdnum_bic
+
+from services.guardrail.domain import guards, validators
+from services.guardrail.domain.context import Context
+from services.guardrail.domain.forms import Accept
+from services.guardrail.domain.text import TextView
+
+_ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_GROUPS = re.compile(rb"[0-9]+")
+
+
+def alone(valid: Callable[[str], bool]) -> Accept:
+    """For forms that need no context: the match is no piece of a longer token, and the validator holds."""
+
+    def accept(view: TextView, start: int, end: int) -> int | None:
+        if not guards.stands_alone(view.shadow, start, end):
+            return None
+        return end if valid(view.shadow[start:end].decode("ascii")) else None
+
+    return accept
+
+
+def unlabelled(valid: Callable[[str], bool]) -> Accept:
+    """As `alone`, and no label right before says that the number is something else."""
+    inner = alone(valid)
+
+    def accept(view: TextView, start: int, end: int) -> int | None:
+        found = inner(view, start, end)
+        return None if found is None or guards.named_otherwise(view.shadow, start) else found
+
+    return accept
+
+
+def whole(valid: Callable[[str], bool]) -> Accept:
+    """For forms that need context: the match is a whole number, and the validator holds."""
+
+    def accept(view: TextView, start: int, end: int) -> int | None:
+        if not guards.is_whole_number(view.shadow, start, end):
+            return None
+        return end if valid(view.shadow[start:end].decode("ascii")) else None
+
+    return accept
+
+
+_CANONICAL = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 1), (4, 4, 4)})
+
+
+def card(context: Context) -> Accept:
+    """The longest valid card number that ends where a group of digits ends. The context only helps barcodes."""
+
+    def accept(view: TextView, start: int, end: int) -> int | None:
+        data = view.shadow
+        if guards.continues_number(data, start, start) or guards.touches_tag(data, start, start):
+            return None
+        if start >= 2 and data[start - 1] in b"-/+&\\" and data[start - 2] in _ALNUM:
+            return None
+        while end - start >= 12:
+            if _closed(data, end) and _is_card(view, start, end, context):
+                return end
+            end -= 1
+            while end > start and (not data[end - 1 : end].isdigit() or data[end : end + 1].isdigit()):
+                end -= 1
+        return None
+
+    return accept
+
+
+def _closed(data: bytes, end: int) -> bool:
+    if end < len(data) and (data[end] in _ALNUM or data[end] in b"@%\x00"):
+        return False
+    if end + 1 < len(data) and data[end] in b"/+&\\" and data[end + 1] in _ALNUM:
+        return False
+    if end + 1 < len(data) and data[end] == 0x2D and chr(data[end + 1]).isalpha():
+        return False
+    return not guards.continues_number(data, end, end)
+
+
+def _is_card(view: TextView, start: int, end: int, context: Context) -> bool:
+    data = view.shadow
+    token = data[start:end]
+    groups = tuple(len(group) for group in _GROUPS.findall(token))
+    digits = "".join(char for char in token.decode("ascii") if char.isdigit())
+    if not validators.is_card_number(digits):
+        return False
+    separators = {byte for byte in token if not 0x30 <= byte <= 0x39}
+    if len(separators) > 1:
+        return False
+    if len(groups) > 1 and (groups not in _CANONICAL or groups == (4, 4, 4)):
+        if guards.has_digit_neighbour(data, start, end):
+            return False
+        if min(groups) != max(groups) and groups[0] != 4 and not context.holds(view, start):
+            return False
+    if separators == {0x2D} and guards.has_digit_neighbour(data, start, end) and data[end : end + 1] == b"-":
+        return False
+    return not validators.is_trade_number(digits) or context.holds(view, start)
+
+
+def ip_v4(view: TextView, start: int, end: int) -> int | None:
+    """Four octets that are not part of a longer dotted number, nor called a version."""
+    data = view.shadow
+    if guards.continues_number(data, start, end) or guards.touches_tag(data, start, end):
+        return None
+    if start >= 1 and data[start - 1] in b"-+~" and (start < 2 or data[start - 2] in _ALNUM):
+        return None
+    if data[end : end + 1] in (b"-", b"+", b"~") and data[end + 1 : end + 2].isalpha():
+        return None
+    octets = data[start:end].decode("ascii").split(".")
+    if any(int(octet) > 255 or (len(octet) > 1 and octet[0] == "0") for octet in octets):
+        return None
+    return None if guards.is_version(data, start, end) else end
+
+
+def ip_v6(view: TextView, start: int, end: int) -> int | None:
+    """An address with a digit in it, so that `dead::beef`-like names of code are not one."""
+    data = view.shadow
+    if start and (data[start - 1] in _ALNUM or data[start - 1] in b":.\x00"):
+        return None
+    while end > start + 2:
+        token = data[start:end]
+        after = data[end : end + 1]
+        if not (after and (after[0] in _ALNUM or after in (b":", b"\x00"))) and any(0x30 <= b <= 0x39 for b in token):
+            try:
+                address = ipaddress.IPv6Address(token.decode("ascii"))
+            except ValueError:
+                pass
+            else:
+                return end if token.count(b":") > 2 or int(address) <= 1 or token[:2] != b"::" else None
+        if token[-1:] not in (b":", b"."):
+            return None
+        end -= 1
+    return None
+
+
+def mac_address(view: TextView, start: int, end: int) -> int | None:
+    """Six octets with one separator throughout that no further octet follows."""
+    data = view.shadow
+    token = data[start:end]
+    separator = token[4:5] if len(token) == 14 else token[2:3]
+    if token.count(separator) != (2 if len(token) == 14 else 5) or guards.touches_tag(data, start, end):
+        return None
+    if (start and data[start - 1 : start] == separator) or data[end : end + 1] == separator:
+        return None
+    if separator == b"-" and not guards.stands_alone(data, start, end):
+        return None
+    return end
+
+
+def iban(view: TextView, start: int, end: int) -> int | None:
+    """Longest valid account number from `start` that ends where a word ends; check digits decide."""
+    data = view.shadow
+    if start and (data[start - 1] == 0 or (start > 1 and data[start - 1] in b"-/+" and data[start - 2] in _ALNUM)):
+        return None
+    while end - start >= 15:
+        after = data[end : end + 1]
+        if not (after and (after[0] in _ALNUM or after in (b"\x00", b"/", b"+", b"="))):
+            token = data[start:end].decode("ascii")
+            if validators.is_iban(validators.compact(token)):
+                return end
+        end -= 1
+        while end > start and data[end - 1] not in _ALNUM:
+            end -= 1
+    return None
+
+
+_BIC_LABEL = re.compile(rb"(?i)(?:swift|bic)(?:[^a-z0-9]?(?:code|nr|no|number|is|swift|bic))*[^a-z0-9]{0,3}\Z")
+
+
+def bic(view: TextView, start: int, end: int) -> int | None:
+    """A bank's code. Eight plain letters may be a word in capitals, so the label must stand right before them."""
+    data = view.shadow
+    token = data[start:end].decode("ascii")
+    if not guards.is_whole_number(data, start, end) or not stdnum_bic.is_valid(token):
+        return None
+    if token.isalpha() and not token.endswith("XXX") and not _BIC_LABEL.search(data[max(0, start - 32) : start]):
+        return None
+    return end

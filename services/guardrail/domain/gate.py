@@ -1,0 +1,134 @@
+"""Spares work: asks the process's automata once per text which built-in finders have a candidate at all.
+
+The catalogue's automata are compiled once per process (`warm`), the words of context apart from the shapes, as
+literals over the spelled-out text; every policy picks its own from the answer. A gate also knows, in one look,
+from where on a growing text is undecided for any of its finders.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import re2
+
+from services.guardrail.domain import automaton, entities
+from services.guardrail.domain.automaton import Automaton, Trigger
+from services.guardrail.domain.finders import BuiltIn
+from services.guardrail.domain.forms import latin1_options
+from services.guardrail.domain.text import TextView
+
+Ends = list[Sequence[int]]
+"""Candidates' ends of one finder, per trigger."""
+
+_OPENS = re.compile(rb"[0-9+(:@/]")
+_WORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.%'+-\x81"
+_SPACED = re.compile(
+    rb"(?:\b[A-Za-z]{1,3}[ \-]|\b(?i:jan|feb|fev|mar|ma|apr|abr|avr|jun|jul|jui|aug|ago|aou|sep|set|oct|okt|ott"
+    rb"|out|nov|dec|dez|dic|gen|ene|giu|lug|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|sty)[a-z]{0,7}\.? )[^ ]{0,3}\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalogue:
+    shapes: Automaton
+    words: Automaton
+    shape_numbers: Mapping[Trigger, int]
+    word_numbers: Mapping[str, int]
+
+
+@cache
+def _catalogue() -> _Catalogue:
+    triggers = [trigger for name in entities.NAMES for trigger in entities.finder_of(name).triggers]
+    shapes = list(dict.fromkeys(trigger for trigger in triggers if not trigger.words))
+    words = sorted({word for trigger in triggers for word in trigger.words})
+    return _Catalogue(
+        Automaton([(trigger.pattern, trigger.ignore_case) for trigger in shapes]),
+        Automaton([(word, False) for word in words]),
+        {trigger: number for number, trigger in enumerate(shapes)},
+        {word: number for number, word in enumerate(words)},
+    )
+
+
+def warm() -> None:
+    """Compiles the process's automata, which takes about a second: at start-up, off the event loop."""
+    if automaton.available():
+        _catalogue()
+
+
+class Gate:
+    """The built-in finders of one policy; immutable, shared between threads."""
+
+    def __init__(self, finders: Mapping[int, BuiltIn], *, native: bool = True) -> None:
+        """`finders` by watch number; `native=False` reads with the confirming patterns alone."""
+        self.finders = dict(finders)
+        self._native = native and automaton.available() and bool(finders)
+        self._shapes: dict[int, list[tuple[int, int]]] = {}
+        self._words: dict[int, list[tuple[int, int]]] = {}
+        if self._native:
+            self._index()
+        partials = sorted({partial for finder in self.finders.values() for partial in finder.partials})
+        self._partial = (
+            re2.compile(rf"(?:{'|'.join(partials)})\z".encode("ascii"), latin1_options()) if partials else None
+        )
+        self._own = [finder for finder in self.finders.values() if not finder.partials]
+        self._longest = max((finder.longest for finder in self.finders.values() if finder.partials), default=0) + 1
+
+    def _index(self) -> None:
+        catalogue = _catalogue()
+        for number, finder in self.finders.items():
+            for place, trigger in enumerate(finder.triggers):
+                for word in trigger.words:
+                    self._words.setdefault(catalogue.word_numbers[word], []).append((number, place))
+                if not trigger.words:
+                    self._shapes.setdefault(catalogue.shape_numbers[trigger], []).append((number, place))
+
+    def candidates(self, view: TextView) -> dict[int, Ends] | None:
+        """Candidates per watch, none for watches without; None when the whole text must be read."""
+        if not self._native:
+            return None
+        catalogue = _catalogue()
+        found: dict[int, Ends] = {}
+        for scanner, data, users, shift in (
+            (catalogue.shapes, view.shadow, self._shapes, 0),
+            (catalogue.words, view.words, self._words, 1),
+        ):
+            if not users:
+                continue
+            hits = scanner.scan(data)
+            if hits is None:
+                return None
+            for pattern, ends in hits.items():
+                for number, place in users.get(pattern, ()):
+                    self._add(found, number, place, [end - shift for end in ends] if shift else ends)
+        if view.has_other_letters:
+            for number, finder in self.finders.items():
+                if number not in found and finder.reads_elsewhere(view):
+                    found[number] = [()] * len(finder.triggers)
+        return found
+
+    def _add(self, found: dict[int, Ends], number: int, place: int, ends: Sequence[int]) -> None:
+        mine = found.get(number)
+        if mine is None:
+            mine = found[number] = [()] * len(self.finders[number].triggers)
+        mine[place] = [*mine[place], *ends] if mine[place] else ends
+
+    def hold(self, data: bytes) -> int:
+        """Shadow position from which on a match of any finder may begin that the text's end cuts off."""
+        size = len(data)
+        hold = min((finder.hold(data) for finder in self._own), default=size)
+        if self._partial is None:
+            return hold
+        low = max(0, size - self._longest)
+        if not _OPENS.search(data, low) and not _SPACED.search(data, max(0, size - 16)):
+            # Without a digit or opening mark nearby only the last word can be the begin of anything.
+            return min(hold, max(low, len(data.rstrip(_WORD))))
+        found = self._partial.search(data, low)
+        return hold if found is None else min(hold, int(found.start()))
+
+
+def gated(finders: Iterable[tuple[int, object]]) -> dict[int, BuiltIn]:
+    """Those of the numbered finders that a gate can spare work."""
+    return {number: finder for number, finder in finders if isinstance(finder, BuiltIn)}

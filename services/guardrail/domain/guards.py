@@ -1,0 +1,99 @@
+"""What stands beside a match: whether it is a piece of something longer, or labelled as something else.
+
+Guards look at two characters on either side, labels at 24 before. A mask tag beside a match counts as a piece of
+it, because nobody can tell what it hid, and masking twice must change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS = frozenset(b"0123456789")
+_ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_TAG = 0
+_DECIMAL = frozenset(b".,")
+_JOINERS = frozenset(b"-/\\+&%@~")
+_AFTER = frozenset(b"-/\\+&~")
+LABEL_REACH = 24
+"""Characters before a match in which a label such as `order no.` is looked for."""
+
+_OTHER_THING = re.compile(
+    rb"(?i)(?<![a-z0-9])(?:order|invoice|inv|part|sku|item|ticket|tracking|model|serial|case|ref|reference|isbn|issn|ean|upc"
+    rb"|product|batch|lot|build|version|commit|rev|revision|job|task|issue|bug|page|row|line|offset|id|uid|pid|tid|seq"
+    rb"|sequence|size|bytes|port|code|error|step|epoch|total|amount|price|sum|bestellung|rechnung|commande|facture|pedido"
+    rb"|factura|ordine|fattura|zamowienie)(?:[ _-]?(?:no|nr|num|number|id|code))?[ .:=#\"'(-]{0,4}\Z"
+)
+_VERSION = re.compile(
+    rb"(?i)(?:(?<![a-z0-9])(?:version|versions|ver|release|released|build|rev|revision|firmware|driver|patch|v|upgraded?"
+    rb"|downgraded?|updated?|section|chapter|clause|figure|table|oid|schema|assembly|productversion|fileversion|sdk|kernel)"
+    rb"(?: (?:to|from|is|of|number|no\.?))?[ :=.\"'(v-]{0,4}|[<>=~^]= ?|(?<![a-z])v)\Z"
+)
+_PRODUCT = re.compile(rb"[A-Za-z]/\Z")
+
+
+def continues_number(data: bytes, start: int, end: int) -> bool:
+    """True when the span is a piece of a decimal or of a longer dotted number."""
+    if start >= 2 and data[start - 1] in _DECIMAL and data[start - 2] in _DIGITS:
+        return True
+    return end + 1 < len(data) and data[end] in _DECIMAL and data[end + 1] in _DIGITS
+
+
+def touches_tag(data: bytes, start: int, end: int) -> bool:
+    """True when a mask tag stands right before or after."""
+    return (start > 0 and data[start - 1] == _TAG) or (end < len(data) and data[end] == _TAG)
+
+
+def stands_alone(data: bytes, start: int, end: int) -> bool:
+    """False for a piece of a longer token: path, hash, UUID, decimal, time, price. For forms without context."""
+    if continues_number(data, start, end) or touches_tag(data, start, end):
+        return False
+    if start:
+        before, further = data[start - 1], data[start - 2] if start > 1 else 0x20
+        if before in _ALNUM or before == 0x24:
+            return False
+        if before in _JOINERS and (further in _ALNUM or further in _JOINERS or further == _TAG):
+            return False
+        if before == 0x3A and further in _DIGITS:
+            return False
+    if end < len(data):
+        after, further = data[end], data[end + 1] if end + 1 < len(data) else 0x20
+        if after in _ALNUM or after in b"@%":
+            return False
+        if after in _AFTER and (further in _ALNUM or further == _TAG):
+            return False
+        if after == 0x3A and further in _DIGITS:
+            return False
+    return True
+
+
+def is_whole_number(data: bytes, start: int, end: int) -> bool:
+    """False for a piece of a decimal or of a longer hyphenated number. For forms that need context."""
+    if continues_number(data, start, end) or touches_tag(data, start, end):
+        return False
+    if start >= 2 and data[start - 1] in b"-/" and data[start - 2] in _DIGITS:
+        return False
+    if start and (data[start - 1] in _ALNUM or data[start - 1] == 0x24):
+        return False
+    if end < len(data) and (data[end] in _ALNUM or data[end] == 0x40):
+        return False
+    return not (end + 1 < len(data) and data[end] in b"-/" and (data[end + 1] in _DIGITS or data[end + 1] == _TAG))
+
+
+def has_digit_neighbour(data: bytes, start: int, end: int) -> bool:
+    """True when another group of digits stands one separator away, so that the span may be a slice of a table."""
+    if start >= 2 and data[start - 1] in b" -" and (data[start - 2] in _DIGITS or data[start - 2] == _TAG):
+        return True
+    return end + 1 < len(data) and data[end] in b" -" and (data[end + 1] in _DIGITS or data[end + 1] == _TAG)
+
+
+def named_otherwise(data: bytes, start: int) -> bool:
+    """True when a label right before the match says that it is something else, such as an order number."""
+    return _OTHER_THING.search(data[max(0, start - LABEL_REACH) : start]) is not None
+
+
+def is_version(data: bytes, start: int, end: int) -> bool:
+    """True for four dotted numbers that the text calls a version, a section or a product."""
+    left = data[max(0, start - LABEL_REACH) : start]
+    if _VERSION.search(left):
+        return True
+    return data[start:end].endswith(b".0.0") and _PRODUCT.search(left) is not None
