@@ -6,6 +6,7 @@ what they found folds like any other finding.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,10 @@ from services.guardrail.domain.tally import (
     refusal,
     unsuppressed,
 )
+
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}")
+"""Keys that are names of fields and say nothing."""
 
 
 def check(
@@ -89,7 +94,11 @@ class Check:
             except (TooDeep, ValueError):
                 finding = replace(finding, action=Action.BLOCK)
             else:
-                self._rewritten[index] = document.rewrite(lambda _text: finding.tag) or segment.text
+                if all(_PLAIN_KEY.fullmatch(key) for key in document.keys):
+                    self._rewritten[index] = document.rewrite(lambda _text: finding.tag) or segment.text
+                else:
+                    # The rule condemned the whole text, and a key that says something cannot be masked.
+                    finding = replace(finding, action=Action.BLOCK)
         elif segment.kind is Kind.IMMUTABLE:
             finding = _as_block(finding)
         self._collect(index, [finding], segment.text)

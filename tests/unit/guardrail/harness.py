@@ -23,7 +23,7 @@ from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
 from services.guardrail.marks import Marks
 from services.guardrail.policies import Policies
-from services.guardrail.ports import Question
+from services.guardrail.ports import Question, Webhook
 from services.guardrail.rulings import Rulings
 from services.guardrail.sealing import SecretBox
 from services.guardrail.snapshot import Snapshot
@@ -145,8 +145,8 @@ class Harness:
 
 
 @asynccontextmanager
-async def harness(directory: Path) -> AsyncIterator[Harness]:
-    """A fresh service."""
+async def harness(directory: Path, asked: Webhook | None = None) -> AsyncIterator[Harness]:
+    """A fresh service. `asked`: what answers for webhooks instead of real ones."""
     database = await Database.open(f"sqlite:///{directory}/guardrail.db", service="guardrail")
     await database.migrate(metadata, MIGRATIONS)
     clock = ManualClock()
@@ -157,7 +157,7 @@ async def harness(directory: Path) -> AsyncIterator[Harness]:
     publisher = OutboxPublisher(database, outbox, producer, clock)
     policies = Policies(database, snapshot, publisher, keys, clock, box, Limits(timeout_max_ms=4500))
     judge, webhook, recorded = FakeJudge(), HttpWebhook(LOOPBACK, clock), FakeRecorded()
-    servicer = GuardrailServicer(snapshot, policies, Rulings(judge, webhook, deadline_ms=5000), KEY)
+    servicer = GuardrailServicer(snapshot, policies, Rulings(judge, asked or webhook, deadline_ms=5000), KEY)
     trials = Trials(policies, recorded, clock, KEY)
     marks = Marks(database, snapshot, publisher, recorded, clock)
     transport = httpx.ASGITransport(app=build_api(policies, trials, marks, FakeAuthenticator()))

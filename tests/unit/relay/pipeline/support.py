@@ -363,7 +363,16 @@ class Answered:
 class Relay:
     """A wired relay; change its fakes, then call it."""
 
-    def __init__(self, *channels: ChannelRecord, record: ModelRecord | None = None, **key_fields: Any) -> None:
+    def __init__(
+        self,
+        *channels: ChannelRecord,
+        record: ModelRecord | None = None,
+        plane: Any = None,
+        provider: Any = None,
+        deadline_s: float = 0.3,
+        **key_fields: Any,
+    ) -> None:
+        """`plane`: a guardrail servicer instead of the fake; `provider`: an upstream that serves every channel."""
         record = record or price()
         networks = parse_networks(",".join(key_fields.get("allow_ips", ())))
         self.workspace = WorkspaceRecord(workspace_id="ws_1", low_credit="clamp")
@@ -373,12 +382,14 @@ class Relay:
         self.credit, self.journal, self.limiter = FakeCredit(), FakeJournal(), FakeLimiter()
         self.guardrail, self.firewall = FakeGuardrail(), FakeFirewall()
         self.servers = LoopbackServer(), LoopbackServer()
-        guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(self.guardrail, self.servers[0])  # type: ignore
+        guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(plane or self.guardrail, self.servers[0])  # type: ignore
         firewall_pb2_grpc.add_FirewallServiceServicer_to_server(self.firewall, self.servers[1])  # type: ignore
         clock = ManualClock()
-        planes = Planes(LoopbackChannel(self.servers[0]), LoopbackChannel(self.servers[1]), clock, deadline_s=0.3)
+        planes = Planes(
+            LoopbackChannel(self.servers[0]), LoopbackChannel(self.servers[1]), clock, deadline_s=deadline_s
+        )
         self.http = HttpUpstream(LOOPBACK)
-        upstream = Upstreams(self.http, EchoUpstream(clock))
+        upstream = provider or Upstreams(self.http, EchoUpstream(clock))
         gate = Gate(
             self.directory, self.directory, self.limiter, self.credit, self.journal, clock,
             trusted_proxies=parse_networks("10.0.0.0/8"), max_body_bytes=100_000,
