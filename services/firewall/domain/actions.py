@@ -1,21 +1,284 @@
-"""What a call does, as parsing its arguments shows."""
+"""What a call does, as parsing its arguments shows: commands, SQL, code and paths, whichever argument carries them.
+
+A key or a tool's name only says how sure a reading is,
+    never whether a string is read: `{"x": "rm -rf /"}` counts. Prose
+that mentions a command does not. Everything is bounded; what goes beyond a bound is doubt.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from services.firewall.domain.model import SemanticKind
+from services.firewall.domain.code import code_kinds
+from services.firewall.domain.commands import known_names
+from services.firewall.domain.hosts import fold
+from services.firewall.domain.model import SemanticKind as K
+from services.firewall.domain.places import holds_credentials, outside, precious
+from services.firewall.domain.shapes import nested, spellings, strings_of
+from services.firewall.domain.shell import Effects, embedded_strings, run_powershell, shell_effects, shell_names
+from services.firewall.domain.sql import sql_effects
+
+STRINGS_MAX = 400
+UNSURE_MAX = 16_384
+"""Characters of a string nobody calls a command; longer ones are documents."""
+TEXT_MAX = 65_536
+
+_SHELL_KEYS = frozenset({"command", "cmd", "commands", "script", "shell", "bash", "exec", "run", "argv", "cmdline",
+    "commandline",
+                         "shellcommand", "terminal", "powershell", "ssh", "entrypoint", "keystrokes",
+                         "execute"})  # fmt: skip
+_SHELL_TOOLS = frozenset({"shell", "bash", "sh", "zsh", "exec", "terminal", "command", "commands", "cmd",
+    "powershell", "pwsh", "ssh",
+                          "console", "subprocess", "tty", "system", "shellexecute", "runcommand", "repl"})  # fmt: skip
+_SQL_KEYS = frozenset({"sql", "statement", "stmt", "ddl", "dml", "sqlquery", "rawsql", "statements"})
+_SQL_TOOLS = frozenset({"sql", "db", "database", "postgres", "postgresql", "mysql", "sqlite", "psql", "mssql",
+    "bigquery", "snowflake",
+                        "redshift", "clickhouse", "oracle", "duckdb", "mariadb", "sqlserver", "athena",
+                        "databricks", "supabase"})  # fmt: skip
+_CODE_KEYS = frozenset({"code", "source", "python", "javascript", "js", "snippet", "program", "expression", "cell"})
+_CODE_TOOLS = frozenset({"python", "code", "interpreter", "jupyter", "notebook", "eval", "repl", "node",
+    "javascript", "js", "ipython", "ruby",
+                         "sandbox", "perl", "php"})  # fmt: skip
+_PROSE_KEYS = frozenset({"content", "contents", "text", "body", "message", "description", "title", "summary",
+    "comment", "subject", "note",
+                         "notes", "prompt", "question", "markdown", "html", "caption", "reason", "commitmessage",
+                         "filetext", "newstr",
+                         "oldstr", "replacement", "docstring", "explanation", "thought", "thoughts", "answer",
+                         "reply", "review", "data",
+                         "newstring", "oldstring", "instructions", "patch", "diff", "topic", "headline", "bio",
+                         "details", "oldtext", "newtext"})  # fmt: skip
+_WRITE_WORDS = frozenset({"write", "create", "save", "edit", "append", "put", "update", "move", "copy", "rename",
+    "insert", "replace", "patch",
+                          "upload", "mkdir", "touch", "download", "overwrite", "str", "modify", "symlink",
+                          "extract", "unzip"})  # fmt: skip
+_DELETE_WORDS = frozenset(
+    {"delete", "remove", "rm", "unlink", "rmdir", "wipe", "purge", "trash", "erase", "rmtree", "destroy", "clean"}
+)
+_CONTENT_KEYS = frozenset(
+    {
+        "content",
+        "contents",
+        "text",
+        "data",
+        "body",
+        "filetext",
+        "newstr",
+        "newstring",
+        "patch",
+        "append",
+        "lines",
+        "newtext",
+    }
+)
+_PATH_KEYS = frozenset({"path", "file", "filename", "filepath", "dest", "destination", "target", "to", "directory",
+    "dir", "folder", "location",
+                        "output", "outputpath", "paths", "files", "dst", "newpath", "uri", "absolutepath",
+                        "targetfile", "folderpath", "outfile",
+                        "resource", "source", "src", "name", "notebookpath", "relativepath", "workdir",
+                        "root"})  # fmt: skip
+_TRICKS = re.compile(r"\\[A-Za-z]|\$[({'\"A-Za-z]|`|''|\"\"|/[*?\[]|\{[\w,/.-]+,|>\s*/|:\s*\(\)")
+_COMMAND_WORD = re.compile(r"[A-Za-z][\w.-]*")
+_CODE_SIGNS = re.compile(
+    r"os\.(?:system|popen|remove|unlink|exec|environ)|subprocess|shutil|child_process|rmtree|rmSync|unlinkSync|execSync|Runtime\.getRuntime|__import__"
+    r"|FileUtils|shell_exec|passthru\(|eval\(|exec\(|process\.env|Process\.Start|open\(['\"]/|rimraf|system\(|popen|fs\.rm"
+)
+_MONGO_SIGNS = re.compile(r"\bdb\.\w+(?:\.\w+)?\s*\(|\.dropDatabase|\.deleteMany|\.drop\(\)")
+_WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"])(?:[a-z]+-(?:item|disk|volume|computer|expression|webrequest"
+                            r"|restmethod|content|process|executionpolicy|module"
+                            r"|localgroupmember|eventlog|mppreference|bitstransfer|partition)|iex|iwr|irm|del|erase|rd|rmdir|format|icacls|takeown|schtasks|reg|net|vssadmin"
+                            r"|bcdedit|wevtutil|cipher|diskpart)\b")  # fmt: skip
+_METADATA = re.compile(
+    r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|169\.254\.170\.2|fd00:ec2::254"
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Actions:
     """`certain` was seen; `possible` holds that and what a doubt could hide."""
 
-    certain: frozenset[SemanticKind] = frozenset()
-    possible: frozenset[SemanticKind] = frozenset()
+    certain: frozenset[K] = frozenset()
+    possible: frozenset[K] = frozenset()
 
 
-def actions_of(value: Any) -> Actions:
-    """No argument is parsed yet, and no rule may ask: drafts refuse `semantic_match`."""
-    return Actions()
+_NONE = Actions()
+
+
+@lru_cache(maxsize=2048)
+def _tool_words(name: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _CAMEL.split(name[:256]) if word)
+
+
+@lru_cache(maxsize=4096)
+def _plain_key(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key[:64].lower())
+
+
+def actions_of(value: Any, tool_name: str = "") -> Actions:
+    """Everything that can be seen of a call's arguments."""
+    if value is None or value == {} or value == []:
+        return _NONE
+    reader = _Reader(_tool_words(tool_name))
+    reader.read(value)
+    certain, possible = frozenset(reader.effects.certain), frozenset(reader.effects.possible)
+    return Actions(certain, certain | possible) if certain or possible else _NONE
+
+
+class _Reader:
+    def __init__(self, tool: frozenset[str]) -> None:
+        self.effects = Effects()
+        self._shell_tool = not tool.isdisjoint(_SHELL_TOOLS)
+        self._sql_tool = not tool.isdisjoint(_SQL_TOOLS)
+        self._code_tool = not tool.isdisjoint(_CODE_TOOLS)
+        self._writes = not tool.isdisjoint(_WRITE_WORDS)
+        self._deletes = not tool.isdisjoint(_DELETE_WORDS)
+        self._recursive = False
+
+    def read(self, value: Any) -> None:
+        """All strings, then strings that only make sense together."""
+        if isinstance(value, dict):
+            keys = {_plain_key(key) for key in value}
+            self._writes = self._writes or not keys.isdisjoint(_CONTENT_KEYS)
+            self._recursive = any(
+                _plain_key(key) in ("recursive", "force", "recurse", "r") and bool(item) for key, item in value.items()
+            )
+        for line in _joined(value, 0):
+            self._shell(line, sure=True)
+        for count, (text, key) in enumerate(strings_of(value)):
+            if count >= STRINGS_MAX:
+                self.effects.doubt(K.DESTRUCTIVE_SHELL)
+                break
+            self._string(text, _plain_key(key))
+
+    def _string(self, text: str, key: str) -> None:
+        if len(text) < 2:
+            if text == "/" and self._deletes:
+                self._path(text, key)
+            return
+        prose = key in _PROSE_KEYS
+        self._path(text, key)
+        if prose and len(text) > UNSURE_MAX:
+            return
+        for spelling in spellings(text[:TEXT_MAX]):
+            self._readings(spelling, key, prose)
+            if not spelling.isascii():
+                folded = fold(spelling)
+                if folded != spelling:
+                    self._readings(folded, key, prose)
+        if len(text) > TEXT_MAX and (key in _SHELL_KEYS or (self._shell_tool and not prose)):
+            self.effects.doubt(K.DESTRUCTIVE_SHELL)
+
+    def _readings(self, text: str, key: str, prose: bool) -> None:
+        shell = key in _SHELL_KEYS or (self._shell_tool and not prose and key not in _SQL_KEYS)
+        document = prose and text.count("\n") > 3
+        if not document and (shell or len(text) <= UNSURE_MAX):
+            self._shell(text, sure=shell)
+        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=document)
+        code = key in _CODE_KEYS or (self._code_tool and not prose)
+        if (code or (not prose and _CODE_SIGNS.search(text))) and len(text) <= TEXT_MAX:
+            self._code(text)
+        if not prose and _METADATA.search(text):
+            self.effects.add({K.CREDENTIAL_ACCESS})
+
+    def _shell(self, text: str, *, sure: bool) -> None:
+        words = {word.lower() for word in _COMMAND_WORD.findall(text[:UNSURE_MAX])}
+        tricky = _TRICKS.search(text) is not None
+        if words.isdisjoint(_NAMES) and not tricky:
+            return
+        # One bare word is a command only where commands go.
+        if not sure and " " not in text.strip() and not tricky:
+            return
+        before = len(self.effects.sql)
+        shell_effects(text, self.effects, sure=sure)
+        if _WINDOWS_SIGNS.search(text) and (sure or "\\" in text or "-" in text):
+            run_powershell(text, self.effects, sure=sure)
+        for statement in self.effects.sql[before:]:
+            self._sql(statement, sure=True, document=False)
+
+    def _sql(self, text: str, *, sure: bool, document: bool) -> None:
+        if document and not sure:
+            return
+        found = sql_effects(text, sure=sure)
+        self.effects.add(found.certain)
+        self.effects.doubt(*found.possible)
+        if _MONGO_SIGNS.search(text):
+            self.effects.add(code_kinds(text, "mongo") & {K.DESTRUCTIVE_SQL})
+
+    def _code(self, text: str) -> None:
+        self.effects.add(code_kinds(text, "python"))
+        for inner in embedded_strings(text):
+            shell_effects(inner, self.effects, sure=True, depth=1)
+        for inner in re.findall(
+            r"(?:execute|executemany|query|raw|exec)\w*\(\s*(?:[rfbu]{0,2})(\"\"\"[\s\S]+?\"\"\"|'''[\s\S]+?'''|\"[^\"]+\"|'[^']+')",
+            text,
+        )[:20]:
+            self._sql(inner.strip("'\""), sure=True, document=False)
+
+    def _path(self, text: str, key: str) -> None:
+        if len(text) > 1024 or "\n" in text or key in _PROSE_KEYS or key in _SHELL_KEYS:
+            return
+        named = key in _PATH_KEYS or key.endswith(("path", "file", "dir", "filename"))
+        shaped = text[:1] in "/~.\\" or "/" in text or "\\" in text
+        if not (named or shaped):
+            return
+        for spelling in spellings(text):
+            if holds_credentials(spelling) and (named or " " not in spelling):
+                self.effects.add({K.CREDENTIAL_ACCESS})
+            if self._writes and (named or shaped) and key not in ("url", "source", "src", "from") and outside(spelling):
+                self.effects.add({K.FILE_WRITE_OUTSIDE})
+            if (
+                self._deletes
+                and named
+                and precious(spelling, recursive=self._recursive or spelling.rstrip("/") in ("", "~", ".", ".."))
+            ):
+                self.effects.add({K.DESTRUCTIVE_SHELL})
+
+
+def _joined(value: Any, depth: int) -> Iterator[str]:
+    """Argument lists as the command line they are: `["rm", "-rf", "/"]`, `{"command": "rm", "args": [...]}`."""
+    if depth > 8:
+        return
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        inner = nested(value)
+        if inner is not None and not isinstance(inner, str):
+            yield from _joined(inner, depth + 1)
+    elif isinstance(value, list):
+        words = [str(item) for item in value if isinstance(item, (str, int, float)) and not isinstance(item, bool)]
+        if len(words) == len(value) and 2 <= len(words) <= 64:
+            yield shlex.join(words)
+        for item in value[:64]:
+            if not isinstance(item, str):
+                yield from _joined(item, depth + 1)
+    elif isinstance(value, dict):
+        plain = {_plain_key(key): item for key, item in value.items()}
+        program = next(
+            (
+                plain[key]
+                for key in ("command", "cmd", "program", "executable", "binary", "exe", "tool", "bin", "name")
+                if isinstance(plain.get(key), str)
+            ),
+            None,
+        )
+        rest = next(
+            (
+                plain[key]
+                for key in ("args", "arguments", "argv", "params", "parameters", "flags", "options")
+                if plain.get(key)
+            ),
+            None,
+        )
+        if program is not None and isinstance(rest, list) and all(isinstance(item, str) for item in rest):
+            yield f"{program} {shlex.join(rest[:64])}"
+        elif program is not None and isinstance(rest, str):
+            yield f"{program} {rest}"
+        for item in value.values():
+            if not isinstance(item, str) or item[:1] in ("[", "{"):
+                yield from _joined(item, depth + 1)
+
+
+_NAMES = known_names() | shell_names()

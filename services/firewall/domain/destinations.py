@@ -6,7 +6,6 @@ see different hosts the destination is `refused`, which every denying list match
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,12 +15,10 @@ import httpx
 from ada_url import URL
 
 from services.firewall.domain.hosts import Host, fold, read_host
-from services.firewall.domain.shapes import likely_name, spellings, strong_key, weak_key
+from services.firewall.domain.shapes import likely_name, spellings, strings_of, strong_key, weak_key
 
 DESTINATIONS_MAX = 64
 """Per call; more are one refused destination, since nobody lists so many in good faith."""
-JSON_DEPTH_MAX = 4
-"""JSON inside strings of JSON inside strings …"""
 URL_MAX = 8_192
 TEXT_MAX = 256
 
@@ -80,7 +77,7 @@ def destinations(value: Any, reported: Iterable[str] = ()) -> tuple[Destination,
     found: dict[str, Destination] = {}
     for text in reported:
         _keep(found, read_destination(text) or Destination(_shown(text), refused=True))
-    for text, key in _strings(value, "", 0):
+    for text, key in strings_of(value):
         for item in _in_string(text, key):
             _keep(found, item)
             if len(found) > DESTINATIONS_MAX:
@@ -159,39 +156,6 @@ def _library_host(rest: str) -> Host | None:
     except (httpx.InvalidURL, ValueError, UnicodeError):
         return None
     return read_host(name) if name else None
-
-
-def _strings(value: Any, key: str, depth: int) -> Iterator[tuple[str, str]]:
-    """Every string with the key it stands under, also inside strings that are JSON themselves."""
-    pending: list[tuple[Any, str, int]] = [(value, key, depth)]
-    while pending:
-        item, key, depth = pending.pop()
-        if isinstance(item, str):
-            inner = _nested(item) if depth < JSON_DEPTH_MAX else None
-            if inner is not None:
-                pending.append((inner, key, depth + 1))
-            elif item:
-                yield item, key
-        elif isinstance(item, dict):
-            for name in item:
-                if "/" in name or "." in name:
-                    yield name, ""
-            pending.extend((item[name], name, depth) for name in reversed(item))
-        elif isinstance(item, list):
-            pending.extend((part, key, depth) for part in reversed(item))
-        elif isinstance(item, int) and not isinstance(item, bool) and item >= 2**24 and strong_key(key):
-            yield str(item), key
-
-
-def _nested(text: str) -> Any:
-    first = text.lstrip()[:1]
-    if first not in ("{", "[", '"'):
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, (dict, list, str)) else None
 
 
 def _in_string(text: str, key: str) -> Iterator[Destination]:

@@ -13,6 +13,7 @@ from services.firewall.domain.egress import CompiledEgress, Lookups
 from services.firewall.domain.evaluation import Evaluation
 from services.firewall.domain.facts import CallFacts
 from services.firewall.domain.globs import Glob, parse_glob
+from services.firewall.domain.hosts import fold_name
 from services.firewall.domain.model import CALL_SURFACES, Policy, Rule, Step, Surface, Verdict
 from services.firewall.domain.outcome import Call, Judgement, Outcome, observe, shown, strictest
 from services.firewall.domain.sanitize import CompiledSanitize
@@ -42,11 +43,17 @@ class CompiledStep:
 
 
 def named(glob: Glob, tool_name: str, surface: Surface, *, bare: bool) -> bool:
-    """Glob against name; with `bare`, on mcp also without the server in front."""
+    """Glob against name; with `bare`, for restrictions: also look-alike spellings, and on mcp without the server."""
     if glob.matches(tool_name):
         return True
-    if surface is Surface.MCP and bare:
-        server, dot, rest = tool_name.partition(".")
+    if not bare:
+        return False
+    # A restriction also knows a name that only looks like the one it means.
+    folded = fold_name(tool_name)
+    if folded != tool_name and glob.matches(folded):
+        return True
+    if surface is Surface.MCP:
+        server, dot, rest = folded.partition(".")
         return bool(server and dot) and glob.matches(rest)
     return False
 

@@ -41,5 +41,5 @@ class CallFacts:
         if self._actions is None:
             arguments = self.arguments
             value = arguments.value if arguments is not None and arguments.valid else None
-            self._actions = actions_of(value)
+            self._actions = actions_of(value, self.call.tool_name)
         return self._actions

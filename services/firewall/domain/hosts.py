@@ -59,6 +59,18 @@ _INVISIBLE = dict.fromkeys([0xAD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010)
 _DOTS = {0x3002: ".", 0xFF0E: ".", 0xFF61: ".", 0x2024: ".", 0xFE52: "."}
 _FOLD = _INVISIBLE | _DOTS
 
+_LOOKALIKES = {
+    ord(other): latin
+    for other, latin in zip(
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u0501\u04bb\u051b\u051d\u0432\u043a\u043c\u0442\u0433"
+        "\u0410\u0415\u041e\u0420\u0421\u0423\u0425\u0406\u0405\u0408\u0412\u041a\u041c\u0422\u041d"
+        "\u03b1\u03bf\u03bd\u03c1\u03b5\u03b9\u03ba\u03c4\u03c5\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7",
+        "aeopcyxisjdhqwbkmtrAEOPCYXISJBKMTHaovpeiktuABEHIKMNOPTX",
+        strict=True,
+    )
+}
+"""Cyrillic and Greek letters in the shape of Latin ones."""
+
 _QUAD = re.compile(r"(?<!\d)(\d{1,3})([.-])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?!\d)")
 _HEX_LABEL = re.compile(r"(?<![0-9a-f])(?:0x)?([0-9a-f]{8})(?![0-9a-f])")
 _NUMBER_PART = re.compile(r"0[xX][0-9a-fA-F]*|\d+")
@@ -84,6 +96,11 @@ def fold(text: str) -> str:
     # A lone dot-like sign must become a dot before normalisation decides about it.
     plain = unicodedata.normalize("NFKC", text.translate(_FOLD)).translate(_FOLD)
     return plain if plain.isascii() else "".join(_digit(char) for char in plain)
+
+
+def fold_name(text: str) -> str:
+    """As `fold`, and letters of other scripts that look Latin become Latin: what a reader takes the name for."""
+    return text if text.isascii() else fold(text.translate(_LOOKALIKES)).translate(_LOOKALIKES)
 
 
 def _digit(char: str) -> str:

@@ -6,14 +6,18 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote
 
 BLOBS_MAX = 16
 """Base64 words looked into, per string."""
 BLOB_CHARS_MAX = 16_384
+JSON_DEPTH_MAX = 4
+"""JSON inside strings of JSON inside strings …"""
 _KEY_MAX = 64
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -140,3 +144,37 @@ def decoded(word: str) -> str:
         return ""
     readable = sum(char.isprintable() or char in "\t\r\n" for char in plain)
     return plain if plain and readable >= 0.95 * len(plain) else ""
+
+
+def strings_of(value: Any) -> Iterator[tuple[str, str]]:
+    """Every string with the key it stands under, also inside strings that are JSON themselves."""
+    pending: list[tuple[Any, str, int]] = [(value, "", 0)]
+    while pending:
+        item, key, depth = pending.pop()
+        if isinstance(item, str):
+            inner = nested(item) if depth < JSON_DEPTH_MAX else None
+            if inner is not None:
+                pending.append((inner, key, depth + 1))
+            elif item:
+                yield item, key
+        elif isinstance(item, dict):
+            for name in item:
+                if "/" in name or "." in name:
+                    yield name, ""
+            pending.extend((item[name], name, depth) for name in reversed(item))
+        elif isinstance(item, list):
+            pending.extend((part, key, depth) for part in reversed(item))
+        elif isinstance(item, int) and not isinstance(item, bool) and item >= 2**24 and strong_key(key):
+            yield str(item), key
+
+
+def nested(text: str) -> Any:
+    """The document inside a string that is JSON itself, else None."""
+    first = text.lstrip()[:1]
+    if first not in ("{", "[", '"'):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, (dict, list, str)) else None

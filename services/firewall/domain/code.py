@@ -1,0 +1,171 @@
+"""What inline code of other languages does: Python by its syntax tree, the others by the calls they make."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from services.firewall.domain.model import SemanticKind as K
+from services.firewall.domain.places import holds_credentials, outside, precious
+
+CODE_MAX = 32_768
+
+_REMOVERS = frozenset({"rmtree", "removedirs", "remove_tree"})
+_UNLINKERS = frozenset({"remove", "unlink", "rmdir"})
+_STRING = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`|\bq[qw]?\{([^}]*)\}")
+_REMOVES_TREE = re.compile(
+    r"rmtree|rmSync|rmdirSync|fs\.rm\b|fs\.promises\.rm|rimraf|FileUtils\.rm_r|rm_rf|remove_dir_all|File::Path|remove_tree|deleteDir|rmrf|deltree"
+    r"|RemoveDirectory|Directory\.Delete|recursive\s*:\s*true"
+)
+_REMOVES_FILE = re.compile(r"\bunlink(?:Sync)?\b|File\.(?:delete|unlink)|os\.remove|File\.Delete|\bdelete_file\b")
+_FETCHES = re.compile(
+    r"\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|request|Session)|httpx\.|aiohttp|http\.client|urllib|fetch\s*\(|axios|https?\.(?:get|request)"
+    r"|Net::HTTP|LWP::|open-uri|URI\.open|file_get_contents\s*\(\s*['\"]https?|curl_exec|WebClient|HttpClient|XMLHTTP|DownloadString|DownloadFile"
+    r"|Invoke-WebRequest|Invoke-RestMethod|\biwr\b|\birm\b|Start-BitsTransfer|socket\.(?:socket|create_connection|connect)|IO::Socket|TCPSocket"
+    r"|net\.(?:connect|createConnection|Socket)|fsockopen|UnityWebRequest|Net\.Sockets\.TCPClient)"
+)
+_ENVIRONMENT = re.compile(
+    r"(?:print|dumps|stringify|console\.log|puts|write|send|post|echo|var_dump|print_r|urlopen|str|dict|list|repr)\s*\(?[^;\n]*(?:os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])"
+    r"|ENV\b(?!\[)|%ENV|\$_ENV\b|getenv\(\))"
+)
+_PRIVILEGES = re.compile(r"\bset(?:e|re|res)?[ug]id\s*\(\s*0|POSIX::setuid|Process::UID|-Verb\s+RunAs", re.IGNORECASE)
+_POWERSHELL_BAD = re.compile(
+    r"(?i)\b(?:clear-disk|format-volume|initialize-disk|remove-partition|stop-computer|restart-computer|clear-eventlog|remove-aduser|remove-vm"
+    r"|disable-computerrestore|set-mppreference\s+.*-disable\w+\s+\$?true|delete\s+shadows)\b"
+)
+_POWERSHELL_REMOVE = re.compile(r"(?i)\b(?:remove-item|ri|rm|del|rmdir|erase|rd)\b([^;|\n]*)")
+_MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
+                        r"|remove)\s*\(\s*(?:\{\s*\})?\s*\)|\.(?:updateMany)\s*\(\s*\{\s*\}|shutdownServer|dropUser|dropAllUsers"
+                        r"|dropIndexes\s*\(\s*\)")  # fmt: skip
+_RUNS_REMOTE = re.compile(
+    r"(?i)\b(?:iex|invoke-expression)\b.*(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.*\|\s*(?:iex|invoke-expression)"
+)
+_EVALUATES = re.compile(
+    r"(?:exec|eval|compile|Function|loadstring|instance_eval)\s*\(?.*(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\(|fetch\()"
+)
+
+
+def code_kinds(code: str, language: str) -> set[K]:
+    """Kinds that the code shows; it is never run."""
+    text = code[:CODE_MAX]
+    found = _python(text) if language == "python" else None
+    kinds = found if found is not None else _by_calls(text)
+    if language == "mongo" and _MONGO_BAD.search(text):
+        kinds.add(K.DESTRUCTIVE_SQL)
+    if language == "powershell":
+        kinds |= _powershell(text)
+    if _EVALUATES.search(text):
+        kinds.add(K.DESTRUCTIVE_SHELL)
+    if _PRIVILEGES.search(text):
+        kinds.add(K.PRIVILEGE_ESCALATION)
+    if _FETCHES.search(text):
+        kinds.add(K.NETWORK_FETCH)
+    if _ENVIRONMENT.search(text):
+        kinds.add(K.CREDENTIAL_ACCESS)
+    return kinds
+
+
+def _strings(text: str) -> list[str]:
+    return ["".join(match) for match in _STRING.findall(text)][:200]
+
+
+def _by_calls(text: str) -> set[K]:
+    strings = _strings(text)
+    kinds: set[K] = set()
+    if _REMOVES_TREE.search(text) and (not strings or any(precious(item, recursive=True) for item in strings)):
+        kinds.add(K.DESTRUCTIVE_SHELL)
+    if _REMOVES_FILE.search(text) and any(
+        precious(item, recursive=False) for item in strings if "/" in item or "*" in item
+    ):
+        kinds.add(K.DESTRUCTIVE_SHELL)
+    if any(map(holds_credentials, strings)):
+        kinds.add(K.CREDENTIAL_ACCESS)
+    if re.search(
+        r"writeFile|appendFile|fopen\s*\([^)]*['\"][wa]|File\.(?:write|open)[^\n]*['\"][wa]|file_put_contents|open\s*\([^)]*['\"]>",
+        text,
+    ) and any(outside(item) for item in strings if item.startswith(("/", "~", ".."))):
+        kinds.add(K.FILE_WRITE_OUTSIDE)
+    return kinds
+
+
+def _python(text: str) -> set[K] | None:
+    """None when it is no Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    kinds: set[K] = set()
+    for count, node in enumerate(ast.walk(tree)):
+        if count > 20_000:
+            kinds.add(K.DESTRUCTIVE_SHELL)
+            break
+        if isinstance(node, ast.Call):
+            kinds |= _python_call(node)
+    return kinds
+
+
+def _python_call(node: ast.Call) -> set[K]:
+    function = node.func
+    name = (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+    strings = [
+        item.value
+        for arg in ast.walk(node)
+        for item in [arg]
+        if isinstance(item, ast.Constant) and isinstance(item.value, str)
+    ]
+    kinds: set[K] = set()
+    # A path that is put together is judged by its constant parts; one without any could be anything.
+    unknown = not strings and bool(node.args)
+    if name in _REMOVERS and (unknown or any(precious(item, recursive=True) for item in strings)):
+        kinds.add(K.DESTRUCTIVE_SHELL)
+    if name in _UNLINKERS and any(
+        precious(item, recursive=False) for item in strings if "/" in item or item in ("*", "~", "..")
+    ):
+        kinds.add(K.DESTRUCTIVE_SHELL)
+    if name in ("open", "read_text", "read_bytes", "Path", "copy", "copyfile", "copy2", "ZipFile") and any(
+        map(holds_credentials, strings)
+    ):
+        kinds.add(K.CREDENTIAL_ACCESS)
+    if name == "open" and len(strings) > 1 and re.match(r"^[wax]", strings[1]) and outside(strings[0]):
+        kinds.add(K.FILE_WRITE_OUTSIDE)
+    if name in ("kill", "killpg") and node.args and isinstance(node.args[0], ast.UnaryOp):
+        kinds.add(K.DESTRUCTIVE_SHELL)
+    if name == "main" and any(item in ("install",) for item in strings):
+        kinds.add(K.PACKAGE_INSTALL)
+    return kinds
+
+
+def _powershell(text: str) -> set[K]:
+    kinds: set[K] = set()
+    if _POWERSHELL_BAD.search(text) or _RUNS_REMOTE.search(text.replace("\n", " ")):
+        kinds.add(K.DESTRUCTIVE_SHELL)
+    for match in _POWERSHELL_REMOVE.finditer(text):
+        if re.search(r"(?i)-r(?:e|ecurse)?\b|/s\b|-rf", match[1]) and (
+            re.search(r"[A-Za-z]:\\|\*|~|\$(?:env|home)|/", match[1]) or not _words(match[1])
+        ):
+            kinds.add(K.DESTRUCTIVE_SHELL)
+    if re.search(
+        r"(?i)get-childitem\s+env:|gci\s+env:|dir\s+env:|ls\s+env:|\[environment\]::getenvironmentvariables|export-clixml|convertfrom-securestring|sekurlsa",
+        text,
+    ):
+        kinds.add(K.CREDENTIAL_ACCESS)
+    return kinds
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip("'\"") for word in text.split() if not word.startswith(("-", "/"))]
+
+
+def powershell_commands(text: str) -> list[list[str]]:
+    """Statements as words: names are case-insensitive and a caret or back-tick inside them means nothing."""
+    plain = re.sub(r"[`^]", "", text[:CODE_MAX])
+    found = []
+    for statement in re.split(r"[;\n|&{}()]+", plain)[:200]:
+        words = [
+            first or second or third for first, second, third in re.findall(r"'([^']*)'|\"([^\"]*)\"|(\S+)", statement)
+        ]
+        if words:
+            found.append(words[:64])
+    return found

@@ -1,0 +1,155 @@
+"""Paths that matter: where secrets lie, what lies outside a working directory, what must not be removed.
+
+A path is read as a file system would: `~`, `.` and `..` resolved, either slash, percent and look-alike forms undone.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from functools import lru_cache
+from urllib.parse import unquote
+
+from services.firewall.domain.hosts import fold
+
+PATH_MAX = 1024
+UNKNOWN = "\ue000"
+"""Stands for a part of a word that only running it would tell."""
+
+_DRIVE = re.compile(r"^([a-z]):/")
+_CREDENTIAL = re.compile(
+    r"(?:^|/)(?:"
+    r"\.ssh/(?!known_hosts|config$|[^/]*\.pub$|authorized_keys)[^/]*"
+    r"|\.ssh/?$|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?!\.pub)"
+    r"|\.aws/(?:credentials|config|sso.*|cli/cache.*)|\.aws/?$|\.azure(?:/.*)?|\.config/gcloud(?:/.*)?|\.oci(?:/.*)?"
+    r"|\.kube(?:/config.*)?|kubeconfig|admin\.conf|\.docker/config\.json|\.dockercfg|\.netrc|_netrc|\.pgpass|\.my\.cnf"
+    r"|\.npmrc|\.pypirc|\.git-credentials|\.gnupg(?:/.*)?|\.password-store(?:/.*)?|\.vault-token|\.terraform\.d/credentials.*"
+    r"|\.cargo/credentials(?:\.toml)?|\.config/gh/hosts\.yml|\.config/hub|\.bash_history|\.zsh_history|\.mysql_history|\.psql_history"
+    r"|\.env(?:\.(?!example|sample|template|dist|defaults?)[\w.-]+)?|\.envrc|\.htpasswd"
+    r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|service[-_]?account[\w-]*\.json|secrets?\.(?:ya?ml|json|toml|env|txt)"
+    r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
+    r"|login data|cookies\.sqlite|logins\.json|key[34]\.db|login\.keychain(?:-db)?|keychains(?:/.*)?|wallet\.dat"
+    r"|[\w.-]+\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn)"
+    r")$"
+)
+_CREDENTIAL_ABSOLUTE = re.compile(
+    r"^/(?:private/)?(?:etc/(?:shadow-?|gshadow-?|sudoers(?:\.d/.*)?|master\.passwd|security/opasswd|krb5\.keytab|ssl/private(?:/.*)?"
+    r"|ssh/ssh_host_\w+_key|kubernetes/.*|rancher/.*|passwd)|proc/(?:self|\d+|\*)/(?:environ|mem|maps)"
+    r"|var/run/secrets(?:/.*)?|run/secrets(?:/.*)?|var/lib/kubelet/.*|root/\.[\w-]+.*)$"
+    r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/sam)$|hklm[:/]+(?:sam|security|system)$"
+)
+_HARMLESS_DEV = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero", "/dev/stdin"})
+_DEVICE = re.compile(r"^/dev/(?:[shvx]v?d[a-z]|nvme|mmcblk|disk|r?disk|loop|md|dm-|mapper/|mem|kmem|port|vg|sg|sr)\w*")
+_WORK_ROOTS = re.compile(
+    r"^/(?:tmp|var/tmp|private/tmp|var/folders|workspaces?|work|app|repo|project|projects|src|code|builds?|testbed|sandbox|mnt/data"
+    r"|data|home/[^/]+/(?!\.)[^/]+|users/[^/]+/(?!\.|library)[^/]+|home/runner/.*)(?:/|$)"
+)
+_TEMP = re.compile(r"^/(?:private/)?(?:var/)?tmp/[^/*?.][^/*?]*|^/dev/shm/[^/*?]+")
+_ARTIFACT = re.compile(
+    r"^(?:\.?(?:build|dist|out|output|outputs|target|tmp|temp|cache|caches|coverage|logs?|bin|obj|gen|generated|site|docs/_build"
+    r"|artifacts?|results?|reports?|scratch|old|bak|backup-\d+|venv|env|tox|nox|next|nuxt|turbo|parcel-cache|vite|svelte-kit"
+    r"|pytest_cache|mypy_cache|ruff_cache|gradle|eggs|sass-cache|terraform|ipynb_checkpoints|nyc_output|storybook-static)"
+    r"|node_modules|__pycache__|\.ds_store|[\w.-]*\.egg-info|[\w.-]*\.(?:log|tmp|pyc|o|bak|swp|out|orig|rej|class|cache)"
+    r"|(?:cmake-)?build-[\w.-]+|[\w-]*(?:_|-)(?:build|cache|tmp|temp|output|test|old|artifacts)|test[-_][\w-]+|\*\.\w+)$"
+)
+_PRECIOUS = frozenset(
+    {"src", "data", "database", "databases", "db", "backup", "backups", "prod", "production", ".git", ".ssh",
+    ".aws", ".kube",
+     "home", "etc", "var", "usr", "users", "documents", "desktop", "downloads", "migrations", "secrets", "uploads"}
+)  # fmt: skip
+_WILD = re.compile(r"^[*?.\[\]{},!/]+$")
+
+
+@lru_cache(maxsize=2048)
+def plain_path(text: str) -> str:
+    """The path in one spelling, lower-case; `~` stays in front for a home directory. Empty when it is no path."""
+    path = text.strip()
+    if not path or len(path) > PATH_MAX or "\n" in path:
+        return ""
+    path = fold(path)
+    for _ in range(2):
+        if "%" in path:
+            path = unquote(path)
+    lowered = path.lower().replace("\\", "/").partition("\0")[0]
+    if lowered.startswith("file:"):
+        lowered = "/" + lowered[5:].lstrip("/").removeprefix("localhost/")
+    for home in ("$home", "${home}", "%userprofile%", "$env:userprofile", "$env:home"):
+        if lowered.startswith(home):
+            lowered = "~" + lowered[len(home) :]
+    lowered = re.sub(r"^(?:/root|~root)(?=/|$)", "/root", lowered)
+    absolute = lowered.startswith("/")
+    kept = posixpath.normpath(lowered) if lowered else ""
+    if absolute:
+        kept = "/" + kept.lstrip("/")
+    return kept
+
+
+def holds_credentials(text: str) -> bool:
+    """A file or directory made to keep secrets."""
+    path = plain_path(text)
+    if not path or path == UNKNOWN:
+        return False
+    if _CREDENTIAL_ABSOLUTE.search(path):
+        return path != "/etc/passwd"
+    found = _CREDENTIAL.search(path)
+    if found is None:
+        return False
+    # A bare word such as `key` in prose has no dot, slash or tell-tale ending; these patterns all need one.
+    return " " not in path or "/" in path
+
+
+def outside(text: str) -> bool:
+    """Writing there leaves the working directory: a system directory, a dot file at home, or up and away."""
+    path = plain_path(text)
+    if not path or path in _HARMLESS_DEV or path.startswith("/dev/fd/"):
+        return False
+    if path.startswith("~"):
+        return bool(re.match(r"^~\w*/?(?:\.|$|library/)", path))
+    if path == ".." or path.startswith("../"):
+        return True
+    if _DRIVE.match(path):
+        return bool(re.match(r"^[a-z]:/(?:windows|program|users/[^/]+/appdata|$)", path))
+    if not path.startswith("/") or path == "/" + UNKNOWN:
+        return False
+    return not _WORK_ROOTS.match(path + "/")
+
+
+def device(text: str) -> bool:
+    """A disk or raw memory."""
+    path = plain_path(text)
+    return bool(_DEVICE.match(path)) or path.startswith(("//./physicaldrive", "/proc/sysrq-trigger"))
+
+
+def precious(text: str, *, recursive: bool) -> bool:
+    """Removing it is more than clearing away what a build left."""
+    path = plain_path(text)
+    if not path:
+        return False
+    if path.startswith(UNKNOWN):
+        return recursive
+    if _TEMP.match(path) and ".." not in path:
+        return False
+    if path.startswith("/") or path.startswith("~") or _DRIVE.match(path):
+        return _precious_absolute(path, recursive=recursive)
+    if path == ".." or path.startswith("../"):
+        return recursive or "*" in path
+    if _WILD.match(path):
+        return True
+    parts = path.split("/")
+    if any(_ARTIFACT.match(part) for part in parts):
+        return False
+    if ".git" in parts:
+        return True
+    if parts[-1] == "*":
+        return recursive
+    return recursive and (parts[-1] in _PRECIOUS)
+
+
+def _precious_absolute(path: str, *, recursive: bool) -> bool:
+    parts = [part for part in path.split("/") if part]
+    last = parts[-1] if parts else ""
+    if not _WORK_ROOTS.match(path + "/"):
+        return not (path.startswith("~/") and len(parts) > 2 and _ARTIFACT.match(last))
+    if not recursive and not _WILD.match(last or "*"):
+        return last.startswith(".git") and last == ".git"
+    return not (len(parts) >= 2 and _ARTIFACT.match(last))

@@ -1,0 +1,415 @@
+"""Shell text to simple commands, as the shell would see them: words unquoted, constants put in, pipes remembered.
+
+`tree-sitter-bash` parses; a broken script yields a partial tree, which is walked too, and `broken` says so. What only
+running would tell is `UNKNOWN` inside a word. Everything is bounded: text, depth, commands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import tree_sitter_bash
+from tree_sitter import Language, Node, Parser
+
+from services.firewall.domain.places import UNKNOWN
+
+TEXT_MAX = 65_536
+DEPTH_MAX = 60
+COMMANDS_MAX = 400
+WORD_MAX = 65_536
+
+SPLIT = "\ue001"
+"""White space that came from an unquoted expansion: the shell splits the word there."""
+FETCHED = "\ue002"
+"""Like UNKNOWN, but the content comes from the network or a decoder."""
+
+_LANGUAGE = Language(tree_sitter_bash.language())
+_SIMPLE_ESCAPES = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "a": "\a",
+    "b": "\b",
+    "e": "\x1b",
+    "E": "\x1b",
+    "f": "\f",
+    "v": "\v",
+}
+_ANSI = re.compile(
+    r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))", re.DOTALL
+)
+_EXPANSION = re.compile(r"^\$\{([!#]?)(\w+|[@*#?$!-])(?:\[[^\]]*\])?(.*)\}$", re.DOTALL)
+_BRACES = re.compile(r"^(.*?)\{([^{}]*,[^{}]*)\}(.*)$", re.DOTALL)
+_TEMPORARY = "/tmp/dir"  # noqa: S108 - a value to judge, never a path to open
+_KNOWN = {
+    "IFS": " ", "HOME": "~", "PWD": ".", "OLDPWD": "..", "PATH": "/usr/bin", "SHELL": "/bin/sh", "USER": "user",
+    "TMPDIR": _TEMPORARY, "TMP": _TEMPORARY, "TEMP": _TEMPORARY, "EUID": "1000", "UID": "1000", "BASH": "/bin/bash",
+    "0": "bash",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Word:
+    """One word; `quoted` when all of it stood in quotes."""
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(slots=True)
+class Command:
+    """One simple command. `stdin` is what it reads if that is known, UNKNOWN or FETCHED if something else feeds it,
+    None when nothing does. `writes` and `reads` are redirection targets."""
+
+    words: list[Word]
+    assigns: dict[str, str] = field(default_factory=dict)
+    writes: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    stdin: str | None = None
+    secret_names: tuple[str, ...] = ()
+    """Names of variables the words expand."""
+
+    @property
+    def argv(self) -> list[str]:
+        """The words' texts."""
+        return [word.text for word in self.words]
+
+
+@dataclass(slots=True)
+class Script:
+    """What a text contains."""
+
+    commands: list[Command]
+    broken: bool = False
+    bomb: bool = False
+    functions: frozenset[str] = frozenset()
+
+
+def parse_script(text: str, outputs: Outputs) -> Script:
+    """Every command of the text, in order, wherever it stands."""
+    return _Walker(text[:TEXT_MAX], outputs, truncated=len(text) > TEXT_MAX).script()
+
+
+class Outputs:
+    """What a command prints when that can be known; replaced by the analyser that knows commands."""
+
+    def of(self, command: Command) -> str:
+        """The output, UNKNOWN or FETCHED."""
+        return UNKNOWN
+
+
+class _Walker:
+    def __init__(self, text: str, outputs: Outputs, *, truncated: bool) -> None:
+        self._source = text.encode("utf-8", "replace")
+        self._outputs = outputs
+        self._vars: dict[str, str] = {}
+        self._functions: dict[str, Node] = {}
+        self._used: list[str] = []
+        self._found = Script([], broken=truncated)
+
+    def script(self) -> Script:
+        tree = Parser(_LANGUAGE).parse(self._source)
+        self._found.broken = self._found.broken or tree.root_node.has_error
+        self._walk(tree.root_node, None, 0)
+        self._found.functions = frozenset(self._functions)
+        return self._found
+
+    def _text(self, node: Node) -> str:
+        return self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def _walk(self, node: Node, stdin: str | None, depth: int) -> list[Command]:
+        """Collects the commands below; answers those whose output is the node's output."""
+        if depth > DEPTH_MAX or len(self._found.commands) >= COMMANDS_MAX:
+            self._found.broken = True
+            return []
+        kind = node.type
+        if kind in ("command", "declaration_command", "unset_command"):
+            return [self._command(node, stdin, depth)]
+        if kind == "pipeline":
+            return self._pipeline(node, stdin, depth)
+        if kind == "redirected_statement":
+            return self._redirected(node, stdin, depth)
+        if kind == "variable_assignment":
+            name, value = self._assignment(node, depth)
+            self._vars[name] = value
+            return []
+        if kind == "function_definition":
+            return self._function(node, depth)
+        if kind == "for_statement":
+            self._loop_variable(node, depth)
+        found: list[Command] = []
+        for child in node.children:
+            if child.is_named and child.type not in ("comment", "heredoc_body"):
+                found += self._walk(child, stdin, depth + 1)
+        return found
+
+    def _loop_variable(self, node: Node, depth: int) -> None:
+        name = node.child_by_field_name("variable")
+        values = node.children_by_field_name("value")
+        words = [word.text for value in values for word in self._words(value, depth)]
+        if name is not None:
+            # Each value in turn; the first one that matters is as good as any, so a joined word keeps them all.
+            self._vars[self._text(name)] = SPLIT.join(words)
+
+    def _function(self, node: Node, depth: int) -> list[Command]:
+        name_node, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if name_node is None or body is None:
+            return []
+        name = self._text(name_node)
+        self._functions[name] = body
+        inner = self._text(body)
+        calls = re.findall(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", inner)
+        if calls and ("&" in inner or "|" in inner) and len(calls) >= 2:
+            self._found.bomb = True
+        return self._walk(body, None, depth + 1)
+
+    def _pipeline(self, node: Node, stdin: str | None, depth: int) -> list[Command]:
+        last: list[Command] = []
+        flowing = stdin
+        for child in node.children:
+            if child.is_named and child.type != "comment":
+                last = self._walk(child, flowing, depth + 1)
+                flowing = self._joined(last)
+        return last
+
+    def _joined(self, commands: list[Command]) -> str:
+        outputs = [self._outputs.of(command) for command in commands[:16]]
+        return "".join(outputs)[:WORD_MAX] if outputs else UNKNOWN
+
+    def _redirected(self, node: Node, stdin: str | None, depth: int) -> list[Command]:
+        writes: list[str] = []
+        reads: list[str] = []
+        given = stdin
+        body = [child for child in node.children if child.is_named and not child.type.endswith("_redirect")]
+        rest: list[Node] = []
+        for child in node.children:
+            if child.type == "file_redirect":
+                operator = next((part.type for part in child.children if not part.is_named), "")
+                targets = [
+                    word.text
+                    for part in child.children_by_field_name("destination")
+                    for word in self._words(part, depth)
+                ]
+                (reads if operator.startswith("<") and operator != "<>" else writes).extend(targets)
+                if operator == "<":
+                    given = FETCHED if any(FETCHED in target for target in targets) else UNKNOWN
+            elif child.type == "heredoc_redirect":
+                given, more = self._heredoc(child, depth)
+                rest += more
+            elif child.type == "herestring_redirect":
+                parts = [part for part in child.children if part.is_named]
+                given = "".join(word.text for part in parts for word in self._words(part, depth)).replace(SPLIT, " ")
+        commands = [command for part in body for command in self._walk(part, given, depth + 1)]
+        if not commands:
+            empty = Command([], stdin=given)
+            self._found.commands.append(empty)
+            commands = [empty]
+        for command in commands:
+            command.writes += writes
+            command.reads += reads
+        for part in rest:
+            if part.type == "pipeline":
+                commands = self._piped_on(part, commands, depth)
+            else:
+                self._walk(part, None, depth + 1)
+        return commands
+
+    def _piped_on(self, pipeline: Node, commands: list[Command], depth: int) -> list[Command]:
+        # The grammar hangs what follows `<<EOF |` under the here-document.
+        flowing = self._joined(commands)
+        for child in pipeline.children:
+            if child.is_named:
+                commands = self._walk(child, flowing, depth + 1)
+                flowing = self._joined(commands)
+        return commands
+
+    def _heredoc(self, node: Node, depth: int) -> tuple[str, list[Node]]:
+        body = ""
+        rest: list[Node] = []
+        for child in node.children:
+            if child.type == "heredoc_body":
+                body = self._between(child, depth)
+            elif child.is_named and child.type not in ("heredoc_start", "heredoc_end", "file_descriptor"):
+                rest.append(child)
+        return body, rest
+
+    def _command(self, node: Node, stdin: str | None, depth: int) -> Command:
+        words: list[Word] = []
+        assigns: dict[str, str] = {}
+        command = Command(words, assigns, stdin=stdin)
+        self._used = []
+        for child in node.children:
+            kind = child.type
+            if kind == "variable_assignment":
+                name, value = self._assignment(child, depth)
+                assigns[name] = value
+                if node.type == "declaration_command":
+                    self._vars[name] = value
+                    words.append(Word(f"{name}={value}"))
+            elif kind.endswith("_redirect"):
+                if kind == "herestring_redirect":
+                    parts = [part for part in child.children if part.is_named]
+                    text = "".join(word.text for part in parts for word in self._words(part, depth))
+                    command.stdin = text.replace(SPLIT, " ")
+                elif kind == "file_redirect":
+                    command.writes += [
+                        word.text
+                        for part in child.children_by_field_name("destination")
+                        for word in self._words(part, depth)
+                    ]
+            elif child.is_named and kind != "comment":
+                words += self._words(child, depth)
+            elif not child.is_named and not words:
+                words.append(Word(self._text(child)))
+        command.secret_names = tuple(self._used)
+        self._found.commands.append(command)
+        return command
+
+    def _assignment(self, node: Node, depth: int) -> tuple[str, str]:
+        name = node.child_by_field_name("name")
+        value = node.child_by_field_name("value")
+        text = ""
+        if value is not None:
+            if value.type == "array":
+                text = SPLIT.join(
+                    word.text for part in value.children if part.is_named for word in self._words(part, depth)
+                )
+            else:
+                text = self._value(value, depth).replace(SPLIT, " ")
+        return (re.sub(r"\[.*", "", self._text(name)) if name is not None else ""), text[:WORD_MAX]
+
+    def _words(self, node: Node, depth: int) -> Iterator[Word]:
+        """One word of the text becomes none, one or more words of the command."""
+        quoted = node.type in ("string", "raw_string", "ansi_c_string")
+        text = self._value(node, depth)
+        if quoted:
+            yield Word(text.replace(SPLIT, " "), quoted=True)
+            return
+        for part in text.split(SPLIT):
+            if part or SPLIT not in text:
+                for piece in _braced(part, 0):
+                    yield Word(piece)
+
+    def _value(self, node: Node, depth: int) -> str:
+        """The text a node stands for, quotes removed; bounded."""
+        if depth > DEPTH_MAX:
+            self._found.broken = True
+            return UNKNOWN
+        kind = node.type
+        if kind in ("word", "number", "variable_name", "extglob_pattern", "regex", "special_variable_name"):
+            return re.sub(r"\\(\n?)(.?)", r"\2", self._text(node)) if "\\" in self._text(node) else self._text(node)
+        if kind == "raw_string":
+            return self._text(node)[1:-1]
+        if kind == "ansi_c_string":
+            return unescape_ansi(self._text(node)[2:-1])
+        if kind in ("string", "translated_string"):
+            text = self._between(node, depth)
+            text = text[text.find('"') + 1 :].removesuffix('"') if '"' in text else text
+            return re.sub(r'\\([\\"$`\n])', r"\1", text).replace(SPLIT, " ")
+        if kind == "simple_expansion":
+            return self._variable(self._text(node)[1:]).replace(" ", SPLIT)
+        if kind == "expansion":
+            return self._expansion(node, depth).replace(" ", SPLIT)
+        if kind in ("command_substitution", "process_substitution"):
+            commands = [
+                item for child in node.children if child.is_named for item in self._walk(child, None, depth + 1)
+            ]
+            return self._joined(commands).strip("\n").replace("\n", SPLIT).replace(" ", SPLIT)
+        if kind == "arithmetic_expansion":
+            return "1"
+        if kind in ("concatenation", "command_name", "array", "brace_expression"):
+            return "".join(self._value(child, depth + 1) for child in node.children)[:WORD_MAX]
+        if node.named_child_count:
+            return "".join(self._value(child, depth + 1) for child in node.children if child.is_named)[:WORD_MAX]
+        return self._text(node)
+
+    def _between(self, node: Node, depth: int) -> str:
+        """The node's own text with its expansions put in."""
+        at, parts = node.start_byte, []
+        for child in node.children:
+            if child.type in ("simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"):
+                parts.append(self._source[at : child.start_byte].decode("utf-8", "replace"))
+                parts.append(self._value(child, depth + 1).replace(SPLIT, " "))
+                at = child.end_byte
+        parts.append(self._source[at : node.end_byte].decode("utf-8", "replace"))
+        return "".join(parts)[:WORD_MAX]
+
+    def _variable(self, name: str) -> str:
+        self._used.append(name)
+        if name in self._vars:
+            return self._vars[name]
+        if name in ("@", "*") or (name.isdigit() and name != "0"):
+            # Positional parameters are nearly always empty or the script's own; empty keeps `r$@m` readable.
+            return ""
+        return _KNOWN.get(name, UNKNOWN)
+
+    def _expansion(self, node: Node, depth: int) -> str:
+        match = _EXPANSION.match(self._text(node))
+        if match is None:
+            return UNKNOWN
+        mark, name, rest = match[1], match[2], match[3]
+        value = self._variable(name)
+        if mark == "!":
+            return self._variable(value) if value and UNKNOWN not in value else UNKNOWN
+        if mark == "#":
+            return str(len(value))
+        known = UNKNOWN not in value
+        if not rest:
+            return value
+        if rest[0] in ":-=+" and rest.lstrip(":")[:1] in ("-", "=", "+", "?"):
+            other = rest.lstrip(":")[1:]
+            children = [child for child in node.children if child.is_named][1:]
+            default = "".join(self._value(child, depth + 1) for child in children) or other
+            operator = rest.lstrip(":")[0]
+            if operator == "+":
+                return default if known and value else ""
+            return value if known and value else default if operator in "-=" else value
+        return _sliced(value, rest) if known else UNKNOWN
+
+
+def _sliced(value: str, rest: str) -> str:
+    cut = re.match(r"^:\s*(-?\d+)(?::\s*(-?\d+))?$", rest)
+    if cut is not None:
+        start = int(cut[1])
+        end = None if cut[2] is None else (start + int(cut[2]) if int(cut[2]) >= 0 else int(cut[2]))
+        return value[start:end]
+    swap = re.match(r"^(//?)((?:\\.|[^/])*)(?:/(.*))?$", rest, re.DOTALL)
+    if swap is not None:
+        return value.replace(swap[2], swap[3] or "", -1 if swap[1] == "//" else 1)
+    if rest in ("^^", "^"):
+        return value.upper()
+    if rest in (",,", ","):
+        return value.lower()
+    if rest[0] in "#%" and not re.search(r"[*?\[]", rest):
+        part = rest.lstrip("#%")
+        return value.removeprefix(part) if rest[0] == "#" else value.removesuffix(part)
+    # A trimmed blank is still a blank: `${IFS%??}`.
+    return " " if value == " " else UNKNOWN if re.search(r"[*?\[]", rest) and value != " " else value
+
+
+def _braced(text: str, depth: int) -> Iterator[str]:
+    match = _BRACES.match(text) if depth < 4 and "{" in text else None
+    if match is None:
+        yield text
+        return
+    for choice in match[2].split(",")[:16]:
+        yield from _braced(f"{match[1]}{choice}{match[3]}", depth + 1)
+
+
+def unescape_ansi(text: str) -> str:
+    """`$'…'` and `printf` escapes."""
+
+    def one(match: re.Match[str]) -> str:
+        if match[4]:
+            return chr(int(match[4], 8) & 0xFF)
+        digits = match[1] or match[2] or match[3]
+        if digits:
+            number = int(digits, 16)
+            return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else UNKNOWN
+        if match[5]:
+            return chr(ord(match[5]) & 0x1F)
+        return _SIMPLE_ESCAPES.get(match[6], match[6])
+
+    return _ANSI.sub(one, text)

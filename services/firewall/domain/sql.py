@@ -1,0 +1,233 @@
+"""SQL text to what it does: parsed with `sqlglot` over several dialects, every node, the worst verdict wins.
+
+A statement that no dialect parses, or that hides what it runs (`DO`, `EXEC`, prepared text), is doubt. Only statements
+with a keyword that could destroy are parsed at all, so reading costs little.
+"""
+
+from __future__ import annotations
+
+import re
+
+import sqlglot
+from sqlglot import exp
+from sqlglot import parser as sqlglot_parser
+from sqlglot.errors import SqlglotError
+
+from services.firewall.domain.model import SemanticKind as K
+from services.firewall.domain.places import holds_credentials
+from services.firewall.domain.sql_text import Statement, statements
+from services.firewall.domain.sql_truth import always_true
+
+# The library logs statements it falls back on; what a tenant's agent sends must not reach logs.
+sqlglot_parser.logger.disabled = True
+
+TEXT_MAX = 65_536
+STATEMENT_MAX = 16_384
+NODES_MAX = 20_000
+BODY_DEPTH_MAX = 3
+DIALECTS = ("", "postgres", "mysql", "tsql", "sqlite", "oracle", "snowflake", "bigquery", "clickhouse")
+
+_WORTH = re.compile(
+    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER|GRANT|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
+    r"|REPLACE|RENAME|SHUTDOWN|KILL|PREPARE|PURGE|RESET|FLUSH|BACKUP|RESTORE|BULK|OPENROWSET|OPENQUERY|XP_\w+|SP_\w+|PG_\w+|LO_\w+"
+    r"|SYS_EXEC|SYS_EVAL|UTL_\w+|DBMS_\w+|LOAD_FILE|LOAD_EXTENSION|WRITEFILE|READFILE|REMOVE|OVERWRITE|UNDROP|DECLARE|REASSIGN|SUPERUSER"
+    r"|MYSQL\.USER|SQL_LOGINS|SYSLOGINS|INTO|CREATE)\b"
+)
+_LOUD = re.compile(
+    r"\b(?:DROP\s+(?:TABLE|DATABASE|SCHEMA|VIEW|INDEX|USER|ROLE|FUNCTION|PROCEDURE|TRIGGER|SEQUENCE|TYPE|EXTENSION|TABLESPACE|MATERIALIZED"
+    r"|OWNED|KEYSPACE|LOGIN|SERVER|POLICY|PUBLICATION|CONSTRAINT|COLUMN|PARTITION|EVENT|DOMAIN|CATALOG|WAREHOUSE|STAGE|STREAM|TASK|PIPE"
+    r"|DICTIONARY|ALL|TEMPORARY|FOREIGN|AGGREGATE|CAST|RULE|OPERATOR|CLUSTER|LIBRARY|PACKAGE|SYNONYM|COLLATION)\b|TRUNCATE\s+TABLE\b"
+    r"|DELETE\s+(?:[\w.]+\s+)?FROM\b|UPDATE\s+(?:ONLY\s+)?\S+\s+(?:(?:AS\s+)?\w+\s+)?SET\b|MERGE\s+INTO\b|MERGE\s+\S+\s+(?:AS\s+)?\w*\s*USING\b"
+    r"|ALTER\s+(?:TABLE|DATABASE|SCHEMA|USER|ROLE|SYSTEM|LOGIN|SERVER|VIEW|SESSION)\b|GRANT\s+[\w\s,]+\s(?:ON|TO)\b|REVOKE\s+[\w\s,]+\s(?:ON|FROM)\b"
+    r"|COPY\s+.+\s(?:TO|FROM)\b|EXEC(?:UTE)?\s+(?:IMMEDIATE\b|[\w.]*(?:XP|SP)_|\(|@)|INTO\s+(?:OUTFILE|DUMPFILE)\b|LOAD\s+DATA\b|ATTACH\s+(?:DATABASE\b|\S*\s+AS\b)"
+    r"|DROP\s+[`\"\[]|SHUTDOWN\s*(?:WITH|IMMEDIATE|$)|XP_\w+|DETACH\s+DELETE\b|PG_\w+\s*\(|LO_\w+\s*\(|LOAD_FILE\s*\(|LOAD_EXTENSION\s*\("
+    r"|WRITEFILE\s*\(|SYS_EXEC\s*\(|UTL_\w+\.|DBMS_\w+\.|^\s*DO\s*(?:LANGUAGE|\$|$)|(?:PREPARE|DEALLOCATE)\s+\w+|DECLARE\s+@|RESET\s+MASTER|PURGE\s+BINARY|BULK\s+INSERT|OPENROWSET\s*\("
+    r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|LOGIN|FUNCTION|PROCEDURE|TRIGGER|EXTENSION|TABLE|EVENT|RULE)\b|INSERT\s+OVERWRITE\b"
+    r"|FROM\s+(?:MYSQL\.USER|PG_SHADOW|PG_AUTHID|SYS\.SQL_LOGINS|SYSLOGINS|[\w.]*DBA_USERS)\b|REASSIGN\s+OWNED|PRAGMA\s+\w+)",
+)
+_RUNS = re.compile(r"\bXP_(?:CMDSHELL|REG\w*|DIRTREE)|\bSP_(?:OACREATE|OAMETHOD|CONFIGURE|EXECUTE_EXTERNAL_SCRIPT"
+                   r"|ADDEXTENDEDPROC)|\bSYS_(?:EXEC|EVAL)\s*\(|LOAD_EXTENSION\s*\("
+                   r"|\bPG_TERMINATE_BACKEND\s*\(|DBMS_(?:SCHEDULER|JAVA|XSLPROCESSOR)\b|\bSHUTDOWN\b\s*(?:WITH|IMMEDIATE|$)|DETACH\s+DELETE\b|RESET\s+MASTER\b"
+                   r"|\bPROGRAM\s*'|\bDROP\s+OWNED\b|DISABLE\s+TRIGGER\s+ALL")  # fmt: skip
+_WRITES_FILE = re.compile(
+    r"INTO\s+(?:OUTFILE|DUMPFILE)\b|LO_EXPORT\s*\(|WRITEFILE\s*\(|UTL_FILE\b|\bPG_FILE_WRITE|\bCOPY\b[^;]*\bTO\s*'"
+)
+_READS_FILE = re.compile(
+    r"PG_READ_(?:BINARY_)?FILE\s*\(|PG_LS_DIR\s*\(|LOAD_FILE\s*\(|LO_IMPORT\s*\(|READFILE\s*\(|LOAD\s+DATA\b|BULK\s+INSERT\b|OPENROWSET\s*\(|\bCOPY\b[^;]*\bFROM\s*'"
+)
+_SECRET_TABLES = re.compile(r"\b(?:PG_SHADOW|PG_AUTHID|SQL_LOGINS|SYSLOGINS|DBA_USERS|MYSQL\.USER)\b")
+_RAISES = re.compile(
+    r"\bGRANT\b[^;]*\bTO\b|\b(?:CREATE|ALTER)\s+(?:USER|ROLE|LOGIN)\b|\bALTER\s+SYSTEM\b|\bSP_ADDSRVROLEMEMBER|SP_ADDROLEMEMBER|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|SUPERUSER\b"
+)
+_FETCHES = re.compile(
+    r"\bUTL_HTTP\b|DBMS_LDAP|\bHTTPURITYPE|\bHTTP_GET\s*\(|\bDBLINK\w*\s*\(|OPENROWSET\s*\(|\bURL\s*\("
+)
+_QUIET_COMMANDS = frozenset(
+    {"EXPLAIN", "SHOW", "VACUUM", "ANALYZE", "USE", "BEGIN", "START", "COMMIT", "ROLLBACK", "LISTEN", "NOTIFY",
+    "CHECKPOINT", "DESCRIBE",
+     "DESC", "SAVEPOINT", "RELEASE", "LOCK", "FETCH", "CLOSE", "DISCARD", "COMMENT", "OPTIMIZE", "REFRESH",
+     "REINDEX", "END", "HELP",
+     "REPLACE", "SET", "RESET", "UNLISTEN", "CLUSTER", "SELECT", "INSERT", "CREATE", "WITH", "ALTER", "RENAME",
+     "UPSERT", "GO", "PRINT"}
+)  # fmt: skip
+"""Commands the library does not model and that destroy nothing; an ALTER among them has no DROP (looked for apart)."""
+_EXPLAIN = re.compile(
+    r"^\s*EXPLAIN\s+(?:\([^)]*\)|ANALY[SZ]E|VERBOSE|QUERY\s+PLAN|FORMAT\s*=?\s*\w+|EXTENDED|\s)*", re.IGNORECASE
+)
+_BAD_PRAGMA = re.compile(r"PRAGMA\s+(?:WRITABLE_SCHEMA|TEMP_STORE_DIRECTORY|KEY|REKEY|DATA_STORE_DIRECTORY)\b")
+_COMMENT = re.compile(r"/\*(?![!+M]).*?\*/", re.DOTALL)
+_STRINGS = re.compile(r"'((?:[^'\\]|\\.|'')*)'")
+
+
+class SqlEffects:
+    """Kinds seen and kinds in doubt."""
+
+    def __init__(self) -> None:
+        self.certain: set[K] = set()
+        self.possible: set[K] = set()
+
+
+def sql_effects(text: str, *, sure: bool, depth: int = 0) -> SqlEffects:
+    """Judges a text as SQL. `sure`: a database will get it; otherwise only what can hardly be prose counts."""
+    found = SqlEffects()
+    head = text[:TEXT_MAX]
+    if len(text) > TEXT_MAX and _LOUD.search(text[TEXT_MAX:].upper()):
+        found.possible.add(K.DESTRUCTIVE_SQL)
+    upper = _COMMENT.sub(" ", head.upper())
+    if not _WORTH.search(upper) or (not sure and not _LOUD.search(upper)):
+        return found
+    for statement in statements(head):
+        if _WORTH.search(statement.mask) and (sure or _LOUD.search(statement.mask)):
+            _judge(statement, found, sure, depth)
+    return found
+
+
+def _judge(statement: Statement, found: SqlEffects, sure: bool, depth: int) -> None:
+    mask = statement.mask
+    # Quoted names of procedures are still calls.
+    named = statement.text.upper()
+    if (
+        _RUNS.search(mask)
+        or (re.search(r"^\s*EXEC", mask) and _RUNS.search(named))
+        or re.search(r"\bCOPY\b.*\bPROGRAM\s*'", mask, re.DOTALL)
+    ):
+        found.certain.add(K.DESTRUCTIVE_SQL)
+    if _WRITES_FILE.search(mask):
+        found.certain.add(K.FILE_WRITE_OUTSIDE)
+        found.possible.add(K.DESTRUCTIVE_SQL)
+    if _READS_FILE.search(mask):
+        found.possible.add(K.DESTRUCTIVE_SQL)
+        if any(holds_credentials(item) or item == "/etc/passwd" for item in _STRINGS.findall(statement.text)):
+            found.certain.add(K.CREDENTIAL_ACCESS)
+    if _SECRET_TABLES.search(mask):
+        found.certain.add(K.CREDENTIAL_ACCESS)
+    if _RAISES.search(mask):
+        found.certain.add(K.PRIVILEGE_ESCALATION)
+    if _FETCHES.search(mask):
+        found.certain.add(K.NETWORK_FETCH)
+    if _BAD_PRAGMA.search(mask) or re.match(r"\s*ATTACH\b", mask):
+        found.possible.add(K.DESTRUCTIVE_SQL)
+    _inner(statement, found, depth)
+    explained = _EXPLAIN.match(statement.text)
+    text = statement.text[explained.end() :] if explained is not None else statement.text
+    if explained is not None and "ANALY" not in explained[0].upper():
+        return
+    _parsed(text, mask, found, sure)
+
+
+def _inner(statement: Statement, found: SqlEffects, depth: int) -> None:
+    """Text that would run later: bodies of blocks and functions, strings given to EXEC or PREPARE."""
+    inner = list(statement.bodies)
+    if re.search(r"\b(?:EXEC|EXECUTE|PREPARE|SP_EXECUTESQL|DECLARE|SET|IMMEDIATE)\b", statement.mask):
+        inner += [item.replace("''", "'") for item in _STRINGS.findall(statement.text)]
+    if depth >= BODY_DEPTH_MAX:
+        return
+    for body in inner[:20]:
+        deeper = sql_effects(body, sure=True, depth=depth + 1)
+        found.certain |= deeper.certain
+        found.possible |= deeper.possible
+
+
+def _parsed(text: str, mask: str, found: SqlEffects, sure: bool) -> None:
+    if len(text) > STATEMENT_MAX:
+        if _LOUD.search(mask):
+            found.possible.add(K.DESTRUCTIVE_SQL)
+        return
+    opaque = False
+    for dialect in DIALECTS:
+        try:
+            trees = sqlglot.parse(text, dialect=dialect or None)
+        except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, IndexError, KeyError):
+            continue
+        commands = [tree for tree in trees if isinstance(tree, exp.Command)]
+        for tree in trees:
+            if tree is not None and not isinstance(tree, exp.Command):
+                _nodes(tree, found)
+        if not commands:
+            return
+        opaque = opaque or any(str(item.this).upper() not in _QUIET_COMMANDS for item in commands)
+        if dialect == "mysql" and opaque:
+            break
+    if opaque or _unparsed(mask, sure):
+        found.possible.add(K.DESTRUCTIVE_SQL)
+
+
+def _unparsed(mask: str, sure: bool) -> bool:
+    """A statement no dialect takes, or only as an opaque command: is it one that destroys?"""
+    strong = re.match(
+        r"\W*(?:WITH\b.*)?(?:DROP|TRUNCATE|DELETE\s|MERGE|GRANT|REVOKE|EXEC|EXECUTE|CALL|DO\b|SHUTDOWN|KILL|PURGE|REASSIGN|BACKUP|RESTORE|UNDROP"
+        r"|ALTER\b.*\bDROP\b|UPDATE\s+\S+\s+SET\b(?!.*\bWHERE\b))",
+        mask, re.DOTALL,
+    )  # fmt: skip
+    if strong is None:
+        return False
+    if sure:
+        return True
+    if _LOUD.search(mask) is None:
+        return False
+    words = re.findall(r"[A-Z']+", mask)
+    prose = sum(
+        word
+        in {"THE", "IS", "ARE", "HOW", "WHAT", "A", "AN", "THIS", "THAT", "YOUR", "YOU", "AT", "PLEASE", "OLD", "OF"}
+        for word in words
+    )
+    return prose == 0 and len(words) < 60
+
+
+def _nodes(tree: exp.Expr, found: SqlEffects) -> None:
+    for count, node in enumerate(tree.walk()):
+        if count > NODES_MAX:
+            found.possible.add(K.DESTRUCTIVE_SQL)
+            return
+        if isinstance(node, (exp.Drop, exp.TruncateTable)):
+            found.certain.add(K.DESTRUCTIVE_SQL)
+        elif isinstance(node, (exp.Delete, exp.Update)):
+            where = node.args.get("where")
+            truth = True if where is None else always_true(where.this)
+            if truth is True:
+                found.certain.add(K.DESTRUCTIVE_SQL)
+            elif truth is None:
+                found.possible.add(K.DESTRUCTIVE_SQL)
+        elif isinstance(node, exp.When):
+            then = node.args.get("then")
+            if isinstance(then, exp.Delete) or (
+                isinstance(then, (exp.Var, exp.Identifier)) and then.name.upper() == "DELETE"
+            ):
+                found.certain.add(K.DESTRUCTIVE_SQL)
+        elif isinstance(node, (exp.Grant, exp.Revoke)):
+            found.certain.add(K.DESTRUCTIVE_SQL)
+        elif isinstance(node, (exp.Execute, exp.Kill)):
+            found.possible.add(K.DESTRUCTIVE_SQL)
+        elif isinstance(node, exp.Create):
+            _create(node, found)
+        elif isinstance(node, exp.Insert) and node.args.get("overwrite"):
+            found.possible.add(K.DESTRUCTIVE_SQL)
+
+
+def _create(node: exp.Create, found: SqlEffects) -> None:
+    kind = str(node.args.get("kind") or "").upper()
+    if node.args.get("replace") and kind == "TABLE":
+        # Replacing a table drops what it held.
+        found.possible.add(K.DESTRUCTIVE_SQL)
+    if kind in ("TRIGGER", "EVENT"):
+        found.possible.add(K.DESTRUCTIVE_SQL)
