@@ -7,21 +7,41 @@ import base64
 import binascii
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from services.common.errors import TooMany
 
 _NONCE_BYTES = 12
 _HASHER = PasswordHasher()
 # Verified when the e-mail is unknown, so that both failures take the same time.
 _DECOY = _HASHER.hash(os.urandom(16).hex())
 _SLOTS = asyncio.Semaphore(2)
+WAITING_MAX = 64
+"""Passwords that wait for a slot; more are refused, so that nobody can pile up work without a credential."""
+_waiting = 0
+
+
+@asynccontextmanager
+async def _slot() -> AsyncIterator[None]:
+    global _waiting
+    if _waiting >= WAITING_MAX:
+        raise TooMany("too many passwords are being checked; try again", retry_after_s=1)
+    _waiting += 1
+    try:
+        async with _SLOTS:
+            yield
+    finally:
+        _waiting -= 1
 
 
 async def hash_password(password: str) -> str:
     """argon2id with the library's current parameters, off the event loop."""
-    async with _SLOTS:
+    async with _slot():
         return await asyncio.to_thread(_HASHER.hash, password)
 
 
@@ -34,7 +54,7 @@ async def verify_password(stored: str | None, password: str) -> bool:
         except (Argon2Error, InvalidHashError):
             return False
 
-    async with _SLOTS:
+    async with _slot():
         return await asyncio.to_thread(verify)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.auth.crypto import digest, mint, verify_password
+from services.auth.domain.attempts import Attempts
 from services.auth.domain.keys import PREFIX
 from services.auth.storage.store import Store
 from services.auth.storage.tables import SESSIONS
-from services.common.errors import Forbidden, Invalid, NotFound, Unauthorized
+from services.common.errors import Forbidden, Invalid, NotFound, TooMany, Unauthorized
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_PREFIX = "orca-se-"
@@ -32,12 +33,18 @@ class Identity:
     def __init__(self, store: Store, session_ttl_s: int) -> None:
         self._store = store
         self._ttl_s = session_ttl_s
+        self._attempts = Attempts()
 
     async def login(self, email: str, password: str) -> tuple[Any, str, str]:
-        """(user, session secret, CSRF token). Raises Unauthorized without saying which half was wrong."""
+        """(user, session secret, CSRF token). Raises TooMany, or Unauthorized without saying which half was wrong."""
+        name, now_s = email.strip().lower(), self._store.now_s()
+        if wait_s := self._attempts.wait_s(name, now_s):
+            raise TooMany("too many failed logins; wait", code="too_many_attempts", retry_after_s=wait_s)
         user = await self._store.user_by_email(email)
         if not await verify_password(user.password_hash if user else None, password) or user is None:
+            self._attempts.failed(name, now_s)
             raise Unauthorized("e-mail or password is wrong", code="invalid_credentials")
+        self._attempts.succeeded(name)
         secret, csrf = mint(SESSION_PREFIX), mint("")
         async with self._store.change(user.id, "") as change:
             now = self._store.now_s()

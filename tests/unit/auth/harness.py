@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from orca.auth.v1 import auth_pb2_grpc
@@ -22,6 +23,9 @@ from services.auth.settings import AuthSettings
 from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from tests.support.clock import ManualClock
+
+on_both = pytest.mark.parametrize("world", ["sqlite", "postgresql"], indirect=True)
+"""For what leans on the database: concurrent writers, upserts, row values in paging."""
 
 TOKEN = "orca-at-" + "t" * 43
 
@@ -88,8 +92,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(home: Path) -> AsyncIterator[World]:
-    """A started auth with its first administrator."""
+async def world(home: Path, database_url: str = "") -> AsyncIterator[World]:
+    """A started auth with its first administrator; on SQLite unless told otherwise."""
     clock = ManualClock()
     log = SqliteEventLog(home / "events.db", clock)
     await log.start()
@@ -107,7 +111,7 @@ async def world(home: Path) -> AsyncIterator[World]:
         settings,
         channels=lambda name: LoopbackChannel(servers[name]),
         log=log,
-        database_url=f"sqlite:///{home / 'auth.db'}",
+        database_url=database_url or f"sqlite:///{home / 'auth.db'}",
         clock=clock,
     )
     app.register(servers["auth"])

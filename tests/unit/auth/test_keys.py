@@ -12,7 +12,7 @@ import pytest
 from orca.auth.v1 import auth_pb2
 from orca.events.v1.events_pb2 import Envelope
 from services.common.eventlog import topics
-from tests.unit.auth.harness import World
+from tests.unit.auth.harness import World, on_both
 
 NOW_S = 1_700_000_000
 
@@ -53,6 +53,14 @@ async def test_the_whole_key_object(world: World) -> None:
     }
 
 
+async def test_a_key_is_shown_once_and_masked_afterwards(world: World) -> None:
+    key = await world.key()
+    again = await world.call("GET", f"/api/token/{key['id']}")
+    assert (key["key"].startswith("sk-orca-"), len(key["key"])) == (True, 51)
+    assert again == {**key, "key": f"{key['key'][:11]}****{key['key'][-4:]}"}
+    assert key["key"] not in (await world.http.get("/api/token")).text
+
+
 async def test_amounts_come_from_the_ledger_and_make_the_status(world: World) -> None:
     key = await world.key(credit_limit_usd="1")
     world.ledgers.amounts[key["account_id"]] = {
@@ -81,6 +89,7 @@ async def test_a_key_expires_by_the_clock(world: World) -> None:
     assert (await world.call("GET", f"/api/token/{key['id']}"))["status"] == "expired"
 
 
+@on_both
 async def test_limits_of_an_account_are_one_for_all_its_keys(world: World) -> None:
     first = await world.key(credit_limit_usd="1", environment="prod")
     second = await world.call("POST", f"/api/token/{first['id']}/successor")
@@ -92,6 +101,7 @@ async def test_limits_of_an_account_are_one_for_all_its_keys(world: World) -> No
     ] == [("3", "prod"), ("3", "next"), ("1", "")]
 
 
+@on_both
 async def test_updates_at_once_both_count(world: World) -> None:
     key = await world.key()
     path = f"/api/token/{key['id']}"
@@ -137,6 +147,7 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.005)
 
 
+@on_both
 async def test_relays_report_when_a_key_was_used(world: World) -> None:
     key = await world.key()
     path = f"/api/token/{key['id']}"

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
+from orca.auth.v1 import auth_pb2
+from services.auth.domain.attempts import FAILURES_MAX, WINDOW_S
 from services.auth.operations import TOKENS_MAX
-from tests.unit.auth.harness import World
+from tests.unit.auth.harness import World, on_both
 
 
 async def ids(world: World, path: str, field: str, limit: int) -> list[str]:
@@ -25,6 +27,7 @@ async def ids(world: World, path: str, field: str, limit: int) -> list[str]:
     raise AssertionError("the list does not end")
 
 
+@on_both
 async def test_every_list_pages_without_loss_or_repetition(world: World) -> None:
     models = [f"acme/m{n}" for n in range(5)]
     for number in range(5):
@@ -46,6 +49,7 @@ async def test_every_list_pages_without_loss_or_repetition(world: World) -> None
     assert await ids(world, "/api/workspace", "id", 1) == whole
 
 
+@on_both
 async def test_settings_are_whole_partial_and_kept(world: World) -> None:
     defaults = {
         "low_credit": "clamp",
@@ -101,6 +105,20 @@ async def test_a_new_password_needs_the_old_one_and_ends_sessions(world: World) 
         assert (await other.post("/api/user/login", json=credentials)).status_code == 401
 
 
+async def test_failed_logins_make_the_next_one_wait(world: World) -> None:
+    async def login(email: str, password: str) -> tuple[int, str]:
+        answer = await world.http.post("/api/user/login", json={"email": email, "password": password})
+        return answer.status_code, answer.headers.get("retry-after", "")
+
+    right = ("admin@orca.local", "correct horse")
+    assert {await login(right[0].upper(), "wrong") for _ in range(FAILURES_MAX)} == {(401, "")}
+    world.clock.advance(100)
+    assert await login(*right) == (429, str(WINDOW_S - 100))
+    assert await login("other@example.test", "wrong") == (401, "")
+    world.clock.advance(WINDOW_S - 100)
+    assert await login(*right) == (200, "")
+
+
 async def test_sessions_end_by_the_clock(world: World) -> None:
     transport = httpx.ASGITransport(world.app.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as other:
@@ -127,6 +145,7 @@ async def test_a_known_user_joins_with_the_password_they_have(world: World) -> N
         assert login.status_code == status
 
 
+@on_both
 async def test_the_last_owner_stays_whoever_asks_at_once(world: World) -> None:
     body = {"email": "o@example.test", "role": "owner", "password": "a long password"}
     second = (await world.call("POST", "/api/workspace/members", json=body))["user_id"]
@@ -163,6 +182,22 @@ async def test_prices_of_models_with_slashes_in_their_ids(world: World) -> None:
     assert await world.call("GET", f"/api/model/{model}") == unpriced
     assert (await world.http.delete(f"/api/model/{model}")).status_code == 404
     assert (await world.http.get("/api/model/acme/none")).status_code == 404
+
+
+async def test_channel_credentials_are_never_returned(world: World) -> None:
+    body = {"name": "c", "base_url": "http://127.0.0.1:9", "api_key": "up-canary"}
+    made = await world.http.post("/api/channel", json=body)
+    path = f"/api/channel/{made.json()['data']['id']}"
+    answers = [made, await world.http.get("/api/channel"), await world.http.get(path)]
+    answers.append(await world.http.put(path, json={"enabled": False}))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert "canary" not in "".join(answer.text for answer in answers)
+    assert "api_key" not in "".join(answer.text for answer in answers)
+    stream = world.stub.WatchChannels()
+    await stream.write(auth_pb2.WatchChannelsRequest(replica_id="r"))
+    records = [record for record in (await stream.read()).channels if record.name == "c"]
+    assert [(record.api_key, record.enabled) for record in records] == [("up-canary", False)]
+    stream.cancel()
 
 
 async def test_a_channel_is_tested_at_its_own_address(world: World) -> None:

@@ -1,0 +1,37 @@
+"""Failed logins: how many an e-mail may have before it has to wait. Bounded, in memory, per replica.
+
+Sessions and access tokens of the user go on; only passwords are not tried meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+FAILURES_MAX = 10
+WINDOW_S = 300
+NAMES_MAX = 10_000
+
+
+class Attempts:
+    """Counts failures by name in fixed windows that start with the first one."""
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def wait_s(self, name: str, now_s: int) -> int:
+        """Seconds until the next try; 0 = now."""
+        count, since_s = self._failures.get(name, (0, now_s))
+        return max(0, since_s + WINDOW_S - now_s) if count >= FAILURES_MAX else 0
+
+    def failed(self, name: str, now_s: int) -> None:
+        """One more failure; the oldest name is forgotten when there are too many."""
+        count, since_s = self._failures.get(name, (0, now_s))
+        if now_s - since_s >= WINDOW_S:
+            count, since_s = 0, now_s
+        self._failures[name] = (count + 1, since_s)
+        if len(self._failures) > NAMES_MAX:
+            self._failures.popitem(last=False)
+
+    def succeeded(self, name: str) -> None:
+        """The password was right."""
+        self._failures.pop(name, None)
