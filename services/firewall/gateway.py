@@ -48,15 +48,15 @@ class Gateway:
         self._pepper = pepper.encode()
         self._clock = clock
 
-    async def actor(self, authorization: str, address: str, acts_for: str | None) -> Actor:
-        """The acting key. Raises Unauthorized, Forbidden, NotFound or Unavailable."""
-        key = await self._gateway_key(authorization, address)
+    async def actor(self, key: auth_pb2.KeyRecord, acts_for: str | None) -> Actor:
+        """The key that an admitted gateway key acts for. Raises NotFound or Unavailable."""
         if not acts_for or acts_for == key.key_id:
             return _actor(key, key.key_id)
         named = await self._named(key.workspace_id, acts_for)
         return _actor(named, key.key_id)
 
-    async def _gateway_key(self, authorization: str, address: str) -> auth_pb2.KeyRecord:
+    async def admitted(self, authorization: str, address: str) -> auth_pb2.KeyRecord:
+        """The gateway key of a call. Raises Unauthorized, Forbidden or Unavailable."""
         scheme, _, secret = authorization.partition(" ")
         secret = secret.strip()
         if scheme.lower() != "bearer" or not 0 < len(secret) <= SECRET_CHARS_MAX or not secret.isascii():

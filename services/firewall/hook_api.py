@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from pydantic import StrictStr
 
+from orca.auth.v1.auth_pb2 import KeyRecord
 from services.common.clock import Clock
 from services.common.errors import Invalid
 from services.common.http import Body, ok
@@ -61,21 +62,23 @@ class EvaluateBody(Body):
         return self
 
 
-async def acting(gateway: Gateway, request: Request, acts_for: str | None = None) -> Actor:
-    """The acting key: the one named, else that of the `X-Orca-Key-Id` header, else the gateway key itself."""
-    peer = request.client.host if request.client is not None else ""
-    address = client_address(request.headers.get, peer)
-    named = acts_for or request.headers.get("x-orca-key-id")
-    return await gateway.actor(request.headers.get("authorization", ""), address, named)
-
-
 def add_hooks(api: FastAPI, gateway: Gateway, hooks: Hooks, approvals: Approvals, clock: Clock) -> None:
     """Adds the routes."""
 
+    async def admitted(request: Request) -> KeyRecord:
+        # A dependency, so that a caller without a key learns nothing about bodies.
+        peer = request.client.host if request.client is not None else ""
+        address = client_address(request.headers.get, peer)
+        return await gateway.admitted(request.headers.get("authorization", ""), address)
+
+    async def acting(key: KeyRecord, request: Request, named: str | None = None) -> Actor:
+        """The acting key: the one named, else that of the `X-Orca-Key-Id` header, else the gateway key itself."""
+        return await gateway.actor(key, named or request.headers.get("x-orca-key-id"))
+
     @api.post(f"{BASE}/evaluate")
-    async def evaluate(request: Request, body: EvaluateBody) -> dict[str, Any]:
+    async def evaluate(request: Request, body: EvaluateBody, key: KeyRecord = Depends(admitted)) -> dict[str, Any]:
         """The verdict on one call. Every evaluation is an event; enforcing it is the caller's part."""
-        actor = await acting(gateway, request, body.key_id)
+        actor = await acting(key, request, body.key_id)
         body.checked()
         request_id = new_id("req")
         asked = Asked(
@@ -91,9 +94,9 @@ def add_hooks(api: FastAPI, gateway: Gateway, hooks: Hooks, approvals: Approvals
         return ok(told.shown(body.arguments))
 
     @api.get(f"{BASE}/approvals/{{approval_id}}")
-    async def poll_approval(request: Request, approval_id: str) -> dict[str, Any]:
+    async def poll_approval(request: Request, approval_id: str, key: KeyRecord = Depends(admitted)) -> dict[str, Any]:
         """State of an approval in the gateway key's workspace."""
-        actor = await acting(gateway, request)
+        actor = await acting(key, request)
         return ok(shown(await approvals.get(actor.workspace_id, approval_id), clock.now_us()))
 
 

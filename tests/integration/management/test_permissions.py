@@ -5,6 +5,7 @@ A call is allowed when it gets past the role check: its body may then be found w
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,21 @@ ACTIONS: tuple[tuple[str, str, str], ...] = (
     ("firewall_event_read", "GET", f"{FW}/events"),
     ("run_read", "GET", f"{FW}/runs"),
     ("run_read", "GET", f"{FW}/runs/none"),
+    ("sandbox_run", "POST", "/api/guardrail/evaluate"),
+    ("sandbox_run", "POST", "/api/guardrail/simulate"),
+    ("approval_read", "GET", f"{FW}/approvals"),
+    ("approval_read", "GET", f"{FW}/approvals/none"),
+    ("approval_resolve", "POST", f"{FW}/approvals/none/approve"),
+    ("approval_resolve", "POST", f"{FW}/approvals/none/reject"),
+    ("false_positive_mark", "POST", "/api/guardrail/match/none/mark_fp"),
+    ("false_positive_mark", "DELETE", "/api/guardrail/match/none/mark_fp"),
+    ("guardrail_read", "GET", "/api/guardrail/meta"),
+    ("guardrail_read", "GET", "/api/guardrail/suppressions"),
+    ("guardrail_read", "GET", "/api/guardrail/none"),
+    ("guardrail_read", "GET", "/api/guardrail/none/diff?from=1&to=2"),
+    ("firewall_policy_read", "GET", f"{FW}/policies/none/diff?from=1&to=2"),
+    ("firewall_policy_read", "GET", f"{FW}/presets"),
+    ("match_read", "GET", "/api/guardrail/match/none"),
     ("channel_manage", "GET", "/api/channel"),
     ("channel_manage", "POST", "/api/channel"),
     ("channel_manage", "GET", "/api/channel/none"),
@@ -137,10 +153,35 @@ async def test_the_table_is_covered() -> None:
     elsewhere = {
         # Each has its own test below, or waits for its routes.
         "gateway_key_write", "ownership_transfer", "workspace_delete",
-        "anomaly_read", "posture_write", "approval_read", "approval_resolve", "match_raw_read", "capture_read",
-        "false_positive_mark", "mcp_server_manage",
+        "anomaly_read", "posture_write", "match_raw_read", "capture_read", "mcp_server_manage",
     }  # fmt: skip
     assert {action for action, _, _ in ACTIONS} | elsewhere == set(LEAST_ROLE)
+
+
+PUBLIC = frozenset({"/api/user/login", "/api/status", "/api/v1/firewall/approvals/{approval_id}/callback"})
+
+
+async def test_no_served_operation_is_open_to_outsiders(plane: Plane, cast: Cast) -> None:
+    document = (await plane.http.get("/api/openapi.json")).json()
+    tried = 0
+    for path, item in document["paths"].items():
+        own_account = path.startswith("/api/user/") or path == "/api/workspace"
+        for method in item:
+            if path in PUBLIC:
+                continue
+            tried += 1
+            target = re.sub(r"\{[^}]+\}", "none", path)
+            kwargs: dict[str, Any] = {"json": NONSENSE} if method in ("post", "put") else {}
+            anonymous = await plane.http.request(method, target, **kwargs)
+            assert anonymous.status_code == 401, (method, path, anonymous.text)
+            for caller in ("relay key", "stranger", "former"):
+                answer = await plane.call(method, target, cast.tokens[caller], cast.workspace, **kwargs)
+                gateway = path.startswith("/api/v1/firewall/")
+                expected = (403,) if caller == "relay key" and gateway else (401,)
+                if caller != "relay key" and not gateway:
+                    expected = (200, 403, 404, 422) if own_account else (404, 422)
+                assert answer.status_code in expected, (caller, method, path, answer.text)
+    assert tried > len(ACTIONS) / 2
 
 
 async def test_everyone_is_told_their_own_permissions(plane: Plane, cast: Cast) -> None:
