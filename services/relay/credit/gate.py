@@ -91,9 +91,13 @@ class LeaseCreditGate:
         if left:
             log.warning("leases are left for a successor", extra={"count": left})
 
+    def adopt(self, orphans: Sequence[Orphans]) -> None:
+        """Takes over what predecessors left open; the background closes it."""
+        self._keeper.adopt_orphans(orphans)
+
     async def close_orphans(self, orphans: Sequence[Orphans]) -> None:
         """Closes what predecessors left open; repeated in the background until the ledger has taken it."""
-        self._keeper.adopt_orphans(orphans)
+        self.adopt(orphans)
         with contextlib.suppress(OrcaError):
             await self._keeper.settle_unfinished()
 
