@@ -20,8 +20,9 @@ from services.common.http import (
     ok,
     require,
 )
-from services.guardrail.domain import drafts, entities
+from services.guardrail.domain import drafts, entities, secrets
 from services.guardrail.domain.diff import diff
+from services.guardrail.domain.draft_fields import RULE_TYPES
 from services.guardrail.domain.model import Action
 from services.guardrail.domain.presets import presets
 from services.guardrail.http_marks import add_marks
@@ -79,7 +80,7 @@ def _name(name: str) -> str:
 def build_api(policies: Policies, trials: Trials, marks: Marks, authenticator: Authenticator | None) -> FastAPI:
     """The routes, under their full paths."""
     api = create_api("Orca guardrail", authenticator)
-    _add_reference(api)
+    _add_reference(api, policies)
     add_trials(api, trials)
     add_marks(api, marks)
     _add_objects(api, policies)
@@ -87,10 +88,10 @@ def build_api(policies: Policies, trials: Trials, marks: Marks, authenticator: A
     return api
 
 
-def _add_reference(api: FastAPI) -> None:
+def _add_reference(api: FastAPI, policies: Policies) -> None:
     @api.get("/api/guardrail/meta")
     async def meta(principal: Member) -> dict[str, Any]:
-        """What rules may say: types, stages, actions, entities, limits."""
+        """What rules may say: types with their fields, stages, actions, entities, detectors, limits."""
         return ok(
             {
                 "rule_types": list(drafts.TYPES),
@@ -98,12 +99,15 @@ def _add_reference(api: FastAPI) -> None:
                 "actions": [action.value for action in Action],
                 "entities": [{"name": name, "tag": entities.tag_of(name)} for name in entities.NAMES],
                 "aliases": dict(entities.ALIASES),
+                "detectors": [{"name": row.name, "group": row.group} for row in secrets.CATALOGUE],
+                "fields": {name: list(rule_type.fields) for name, rule_type in RULE_TYPES.items()},
                 "limits": {
                     "rules": drafts.MAX_RULES,
                     "terms": drafts.MAX_TERMS,
                     "custom_entities": drafts.MAX_CUSTOM,
                     "max_match": drafts.MAX_MATCH,
                     "name": NAME_MAX,
+                    "timeout_ms": policies.limits.timeout_max_ms,
                 },
             }
         )

@@ -350,7 +350,7 @@ def render(observed: Mapping[Cell, str]) -> str:
         "# What each rule covers",
         "",
         "Printed by `python -m tests.integration.guardrail_matrix docs/coverage.md` from what a real relay pipeline",
-        "and a real text plane did; `tests/integration/test_guardrail_coverage.py` fails when this page is out of date.",
+        "and a real text plane did; `tests/integration/test_guardrail_coverage.py` fails when it is out of date.",
         f"Endpoint: {', '.join(f'`{endpoint}`' for endpoint in ENDPOINTS)}. Each cell holds streamed and not, and for",
         "answers each of two choices; where they differ, the cell says so.",
         "",

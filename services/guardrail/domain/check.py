@@ -25,7 +25,6 @@ from services.guardrail.domain.tally import (
     unsuppressed,
 )
 
-
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}")
 """Keys that are names of fields and say nothing."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.guardrail.domain.draft_fields import RULE_TYPES
 from tests.unit.guardrail.builders import rule
 from tests.unit.guardrail.harness import Harness, harness
 
@@ -172,7 +173,49 @@ async def test_roles_and_workspaces(service: Harness, method: str, path: str, bo
 async def test_every_preset_is_accepted_as_it_is(service: Harness) -> None:
     _, body = await service.request("GET", "/api/guardrail/presets")
     for preset in body["data"]["items"]:
-        await service.create(name=preset["name"], rules=preset["rules"])
+        created = await service.create(name=preset["name"], rules=preset["rules"])
+        assert [
+            {name: stored[name] for name in seed} == seed
+            for stored, seed in zip(created["rules"], preset["rules"], strict=True)
+        ] == [True] * len(preset["rules"])
+
+
+PRESETS = [
+    ("PII Shield", ["mask"], ["both"], "my card is 4111 1111 1111 1111", "my card is [CREDIT_CARD]"),
+    ("Secrets Blocker", ["block"], ["both"], "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", ""),
+    ("Prompt-Attack Basics", ["flag"], ["input"], "hello", "hello"),
+    ("Compliance Logger", ["flag", "flag"], ["both", "both"], "a@example.com", "a@example.com"),
+    ("PCI Card Block", ["block"], ["both"], "4111 1111 1111 1111", ""),
+    ("Healthcare Identifier Block", ["block"], ["both"], "patient MRN: 84736251", ""),
+    ("EU/UK Identifier Block", ["block"], ["both"], "pay DE89 3704 0044 0532 0130 00", ""),
+    ("Code-Secret-File Block", ["block", "block"], ["both", "both"], "cat ~/.ssh/id_rsa", ""),
+    ("Brand Denylist", ["mask"], ["both"], "ask Example Brand", "ask [REDACTED]"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "actions", "stages", "text", "sanitized"),
+    [preset for preset in PRESETS if preset[0] != "Prompt-Attack Basics" or "prompt_attack" in RULE_TYPES],
+)
+async def test_a_preset_does_what_its_name_says(
+    service: Harness, name: str, actions: list[str], stages: list[str], text: str, sanitized: str
+) -> None:
+    _, body = await service.request("GET", "/api/guardrail/presets")
+    (preset,) = [item for item in body["data"]["items"] if item["name"] == name]
+    assert ([r["action"] for r in preset["rules"]], [r["stage"] for r in preset["rules"]]) == (actions, stages)
+    _, tried = await service.request("POST", "/api/guardrail/test", {"rules": preset["rules"], "text": text})
+    assert (tried["data"]["blocked"], tried["data"]["sanitized"]) == (sanitized == "", sanitized)
+
+
+async def test_meta_lists_what_rules_may_say(service: Harness) -> None:
+    _, body = await service.request("GET", "/api/guardrail/meta", who="w1/VIEWER")
+    meta = body["data"]
+    assert {"name": "email", "tag": "[EMAIL]"} in meta["entities"]
+    assert meta["aliases"]["email_address"] == "email"
+    assert len(meta["detectors"]) >= 150
+    assert meta["fields"]["external"] == ["url", "secret", "timeout_ms", "mask_tag"]
+    assert meta["actions"] == ["block", "mask", "flag", "annotate", "spotlight"]
+    assert meta["limits"]["timeout_ms"] == 4500
 
 
 async def test_the_sandbox_shows_what_a_draft_does(service: Harness) -> None:
