@@ -7,6 +7,7 @@ ORCA_RELAY_BIND, the console on ORCA_MANAGEMENT_BIND, the others on ORCA_HTTP_BI
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,10 @@ from services.auth.app import build as build_auth
 from services.common.clock import SystemClock
 from services.common.errors import Invalid
 from services.common.eventlog.kafka_log import KafkaEventLog
+from services.common.eventlog.kafka_security import kafka_options
 from services.common.rpc import GrpcServer, channel_to
+from services.common.rpc.tls import RotatingChannel, TlsFiles
+from services.common.settings import OrcaSettings
 from services.common.telemetry import metrics_app
 from services.console.app import build as build_console
 from services.console.app import http_upstreams
@@ -47,18 +51,20 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
     if log is not None:
         await log.start()
         await log.ensure_topics()
+    tls = tls_files(profile)
     app = await _build(settings, service, log)
     grpc_server = None
     if service != "console":
-        grpc_server = GrpcServer(profile.grpc_bind)
+        grpc_server = GrpcServer(profile.grpc_bind, tls.server_credentials() if tls else None)
         app.register(grpc_server)
         await grpc_server.start()
     servers = [
-        # The planes' own ports answer their probes themselves.
-        HttpServer(
-            app.asgi if service in BINDS else with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s
-        ),
-        HttpServer(metrics_app, metrics_sock, grace_s=1),
+        # The planes' own ports answer their probes themselves, and stand behind an ingress that ends TLS.
+        HttpServer(app.asgi, sock, grace_s=profile.shutdown_grace_s)
+        if service in BINDS
+        else HttpServer(with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s, tls=tls),
+        # Probes cannot present a client certificate, so this port answers them as well.
+        HttpServer(with_health(metrics_app, app.ready), metrics_sock, grace_s=1),
     ]
     await app.start()
     if service == "auth":
@@ -90,18 +96,33 @@ def _log(settings: Settings) -> KafkaEventLog:
     bootstrap = settings.profile.kafka_bootstrap
     if not bootstrap:
         raise Invalid("ORCA_KAFKA_BOOTSTRAP must be set for `orca serve`")
-    return KafkaEventLog(bootstrap)
+    return KafkaEventLog(bootstrap, options=kafka_options(settings.profile))
+
+
+def tls_files(profile: OrcaSettings) -> TlsFiles | None:
+    """The files of mutual TLS, None where it is off. Raises Invalid when only part of them is set."""
+    paths = (profile.tls_cert_file, profile.tls_key_file, profile.tls_ca_file)
+    cert, key, ca = paths
+    if cert is not None and key is not None and ca is not None:
+        return TlsFiles(cert, key, ca)
+    if any(path is not None for path in paths):
+        raise Invalid("ORCA_TLS_CERT_FILE, ORCA_TLS_KEY_FILE and ORCA_TLS_CA_FILE go together")
+    return None
 
 
 async def _build(settings: Settings, service: str, log: Any) -> Any:
     profile = settings.profile
     clock = SystemClock()
 
+    tls = tls_files(profile)
+
     def channels(name: str) -> Any:
-        return channel_to(getattr(profile, f"{name}_grpc"))
+        target = getattr(profile, f"{name}_grpc")
+        return channel_to(target) if tls is None else RotatingChannel(target, tls)
 
     if service == "console":
-        upstreams = http_upstreams(settings.of("console"))
+        context = tls.context(ssl.Purpose.SERVER_AUTH) if tls else None
+        upstreams = http_upstreams(settings.of("console"), context)
         return await build_console(settings.of("console"), upstreams=upstreams)
     if service == "relay":
         state_dir = profile.home / "relay"

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
 
+from services.common.rpc.tls import TlsFiles
 from services.common.settings import host_port
 
 BACKLOG = 2048
@@ -69,7 +71,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """One uvicorn server on one socket."""
 
-    def __init__(self, app: Any, sock: socket.socket, *, grace_s: float) -> None:
+    def __init__(self, app: Any, sock: socket.socket, *, grace_s: float, tls: TlsFiles | None = None) -> None:
         config = uvicorn.Config(
             app,
             loop="none",
@@ -85,12 +87,19 @@ class HttpServer:
             timeout_graceful_shutdown=max(1, round(grace_s)),
             backlog=BACKLOG,
         )
+        self._tls = tls
+        self._follow: asyncio.Task[None] | None = None
+        if tls is not None:
+            config.load()
+            config.ssl = tls.context(ssl.Purpose.CLIENT_AUTH)
         self._server = _Server(config)
         self._sock = sock
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Serves in the background; returns when accepting."""
+        if self._tls is not None and self._server.config.ssl is not None:
+            self._follow = asyncio.create_task(self._tls.follow(self._server.config.ssl), name="tls")
         self._task = asyncio.create_task(self._server.serve(sockets=[self._sock]), name="http")
         while not self._server.started:
             if self._task.done():
@@ -100,6 +109,8 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Stops accepting, finishes in-flight requests up to the grace period."""
+        if self._follow is not None:
+            self._follow.cancel()
         self._server.should_exit = True
         if self._task is not None:
             await self._task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,4 +74,7 @@ def load() -> Settings:
     unknown = check_unknown(known_variables())
     if unknown:
         raise UnknownVariables(", ".join(unknown))
-    return Settings(ProfileSettings(), {name: model() for name, model in MODELS.items()})
+    directory = os.environ.get("ORCA_SECRETS_DIR") or None
+    return Settings(
+        ProfileSettings(_secrets_dir=directory), {name: model(_secrets_dir=directory) for name, model in MODELS.items()}
+    )

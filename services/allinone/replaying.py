@@ -11,6 +11,7 @@ from services.allinone.profile import Settings
 from services.common.clock import SystemClock
 from services.common.errors import Invalid
 from services.common.eventlog.kafka_log import KafkaEventLog
+from services.common.eventlog.kafka_security import kafka_options
 from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.ledger.replay import Replayed, replay
 
@@ -22,7 +23,7 @@ async def replay_ledger(settings: Settings, into: str) -> int:
         url = into or profile.database_url
         if not url:
             raise Invalid("ORCA_DATABASE_URL or --into must name the database to fill")
-        log = KafkaEventLog(profile.kafka_bootstrap)
+        log = KafkaEventLog(profile.kafka_bootstrap, options=kafka_options(profile))
         await log.start()
         try:
             _tell(await replay(log, url, SystemClock()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,25 @@ class OrcaSettings(BaseSettings):
     replica_id: str = Field("", description="Name of this replica; empty = generated at start.")
     database_url: str | None = Field(None, description="PostgreSQL URL; unset = embedded SQLite files.")
     kafka_bootstrap: str | None = Field(None, description="Kafka bootstrap servers; unset = embedded log.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to speak to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    kafka_sasl_username: str = Field("", description="SASL user of this process.")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    kafka_ca_file: Path | None = Field(None, description="Authorities that sign the brokers; unset = the system's.")
+    kafka_cert_file: Path | None = Field(None, description="Client certificate for Kafka, where it asks for one.")
+    kafka_key_file: Path | None = Field(None, description="Its key.")
+    tls_cert_file: Path | None = Field(
+        None, description="Certificate of this process for calls between services; unset = no mutual TLS."
+    )
+    tls_key_file: Path | None = Field(None, description="Its key.")
+    tls_ca_file: Path | None = Field(None, description="Authorities that sign the services' certificates.")
+    secrets_dir: Path | None = Field(
+        None, description="Directory with one file per variable, named in lower case, e.g. orca_key_pepper."
+    )
     clickhouse_url: str | None = Field(None, description="ClickHouse URL; unset = embedded chDB.")
     relay_bind: str = Field("127.0.0.1:8080", description="Address of the data plane, host:port.")
     management_bind: str = Field("127.0.0.1:8081", description="Address of the management plane, host:port.")

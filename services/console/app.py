@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -169,13 +170,20 @@ async def build(settings: ConsoleSettings, *, upstreams: Mapping[str, httpx.Asyn
     return App("console", console, console, proxy)
 
 
-def http_upstreams(settings: ConsoleSettings) -> dict[str, httpx.AsyncClient]:
-    """Clients for the distributed profile: HTTP to the settings' URLs, with the settings' deadline."""
+def http_upstreams(settings: ConsoleSettings, context: ssl.SSLContext | None = None) -> dict[str, httpx.AsyncClient]:
+    """Clients for the distributed profile: HTTP to the settings' URLs, with the settings' deadline.
+
+    `context` authenticates both sides where the URLs are https.
+    """
     timeout = httpx.Timeout(settings.console_timeout_s, connect=CONNECT_TIMEOUT_S)
     limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
     return {
         name: httpx.AsyncClient(
-            base_url=getattr(settings, f"{name}_url"), timeout=timeout, limits=limits, trust_env=False
+            base_url=getattr(settings, f"{name}_url"),
+            timeout=timeout,
+            limits=limits,
+            trust_env=False,
+            verify=True if context is None else context,
         )
         for name in SERVICES
     }

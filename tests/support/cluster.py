@@ -1,4 +1,4 @@
-"""The distributed profile as separate processes: every service over gRPC, PostgreSQL and Kafka on free ports.
+"""The distributed profile as separate processes: every service over gRPC with mutual TLS, PostgreSQL and Kafka.
 
 Offers what `Embedded` offers, and names its processes so that tests can kill and restart any of them.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.certificates import Authority
 from tests.support.kafka import KafkaBroker, require_jars
 from tests.support.postgres import Postgres
 from tests.support.process import ADMIN_EMAIL, ADMIN_PASSWORD, ADMIN_TOKEN, ROOT, free_port
@@ -27,9 +28,12 @@ SECRET = "c2VjcmV0LW9mLXRoZS10ZXN0LXN1aXRlLTMyLWJ5dGU="  # 32 made-up bytes
 class Process:
     """One `orca serve`; `start` again after `stop` or `kill` keeps ports and state."""
 
-    def __init__(self, name: str, service: str, home: Path, environment: Mapping[str, str], ready_url: str) -> None:
+    def __init__(
+        self, name: str, service: str, home: Path, environment: Mapping[str, str], url: str, ready_url: str
+    ) -> None:
         self.name = name
         self.service = service
+        self.url = url
         self.ready_url = ready_url
         self._home = home
         self._environment = dict(environment)
@@ -94,6 +98,7 @@ class Cluster:
         home.mkdir(parents=True, exist_ok=True)
         self._replicas = {"relay": 1, "console": 1, **dict.fromkeys(OWNERS, 1), **(replicas or {})}
         self._extra = environment
+        self.authority = Authority()
         self.postgres = Postgres(home / "postgres")
         self.kafka: KafkaBroker | None = None
         self.processes: dict[str, Process] = {}
@@ -104,11 +109,11 @@ class Cluster:
 
     @property
     def relay_urls(self) -> list[str]:
-        return [p.ready_url for p in self.processes.values() if p.service == "relay"]
+        return [p.url for p in self.processes.values() if p.service == "relay"]
 
     @property
     def management_url(self) -> str:
-        return self.processes["console-0"].ready_url
+        return self.processes["console-0"].url
 
     @property
     def output(self) -> str:
@@ -160,16 +165,26 @@ class Cluster:
             addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
             shared[f"ORCA_{service.upper()}_GRPC"] = f"ipv4:{addresses}"
         for service in OWNERS:
-            shared[f"ORCA_{service.upper()}_URL"] = f"http://127.0.0.1:{http[service][0]}"
+            shared[f"ORCA_{service.upper()}_URL"] = f"https://127.0.0.1:{http[service][0]}"
         binds = {"relay": "ORCA_RELAY_BIND", "console": "ORCA_MANAGEMENT_BIND"}
         for service, ports in http.items():
             for number, port in enumerate(ports):
                 name = f"{service}-{number}"
+                metrics = free_port()
+                identity = self.authority.issue(self.home / name / "tls")
                 own = {
+                    "ORCA_METRICS_BIND": f"127.0.0.1:{metrics}",
+                    "ORCA_TLS_CERT_FILE": str(identity.cert),
+                    "ORCA_TLS_KEY_FILE": str(identity.key),
+                    "ORCA_TLS_CA_FILE": str(identity.ca),
                     binds.get(service, "ORCA_HTTP_BIND"): f"127.0.0.1:{port}",
                     "ORCA_HOME": str(self.home / name),
                     "ORCA_REPLICA_ID": name,
                 }
                 if service != "console":
                     own["ORCA_GRPC_BIND"] = f"127.0.0.1:{grpc[service][number]}"
-                self.processes[name] = Process(name, service, self.home, shared | own, f"http://127.0.0.1:{port}")
+                # The planes' ports are plain; the others answer their probes on the metrics port.
+                plain = service in binds
+                url = f"{'http' if plain else 'https'}://127.0.0.1:{port}"
+                probe = url if plain else f"http://127.0.0.1:{metrics}"
+                self.processes[name] = Process(name, service, self.home, shared | own, url, probe)

@@ -32,8 +32,6 @@ def translate(error: grpc.RpcError) -> OrcaError:
     return from_rpc(error)
 
 
-def channel_to(target: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
-    """A channel to `host:port`, load-balanced over all addresses of the name."""
-    if credentials is None:
-        return grpc.aio.insecure_channel(target, options=OPTIONS)
-    return grpc.aio.secure_channel(target, credentials, options=OPTIONS)
+def channel_to(target: str) -> grpc.aio.Channel:
+    """A plain channel to `host:port`, load-balanced over all addresses of the name; see `tls.RotatingChannel`."""
+    return grpc.aio.insecure_channel(target, options=OPTIONS)
