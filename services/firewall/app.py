@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from orca.auth.v1 import auth_pb2, auth_pb2_grpc
 from orca.firewall.v1 import firewall_pb2_grpc
+from orca.guardrail.v1 import guardrail_pb2_grpc
 from orca.ledger.v1 import ledger_pb2_grpc
 from services.common.clock import Clock, SystemClock
 from services.common.eventlog.ports import EventLog
@@ -31,6 +32,8 @@ from services.firewall.housekeeping import Housekeeping
 from services.firewall.http_api import build_api
 from services.firewall.lookups import NameLookups
 from services.firewall.policies import Policies
+from services.firewall.posture import Postures
+from services.firewall.posture_api import add_posture
 from services.firewall.redeeming import Redeemer
 from services.firewall.settings import FirewallSettings
 from services.firewall.snapshot import Snapshot
@@ -118,8 +121,11 @@ async def build(
     charges = LedgerCharges(ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
     redeemer = Redeemer(approvals, evaluator, charges)
     hooks = Hooks(evaluator, approvals, database, publisher, clock)
+    guardrail = guardrail_pb2_grpc.GuardrailServiceStub(channels("guardrail"))
+    postures = Postures(database, policies, guardrail, clock)
     api = build_api(policies, snapshot, evaluator, vault, sender, GrpcAuthenticator(auth))
     add_approvals(api, approvals, policies, vault, clock)
+    add_posture(api, postures, policies)
     add_hooks(api, gateway, hooks, approvals, clock)
     return App(
         name="firewall",
@@ -129,5 +135,5 @@ async def build(
         publisher=publisher,
         servicer=FirewallServicer(evaluator, policies, approvals, redeemer, clock),
         sender=sender,
-        housekeeping=Housekeeping([approvals.sweep, counters.sweep]),
+        housekeeping=Housekeeping([postures.finish, approvals.sweep, counters.sweep]),
     )

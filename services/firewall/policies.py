@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count as counting
@@ -136,13 +136,35 @@ class Policies:
                 message = "webhook_secret: is required with webhook_url, since deliveries are signed"
                 raise Invalid(message, param="webhook_secret")
             stored = StoredSettings(workspace_id, settings, old.version + 1, url or "", secret)
-            await queries.put_settings(tx, stored, revision, self._clock.now_us())
-            audit = events.settings_audit(workspace_id, settings, fields, actor_id, self._clock)
-            await outbox_add(tx, outbox, topic=events.AUDIT, key=workspace_id, envelope=audit)
-            config = events.settings_config(workspace_id, settings, stored.version, self._clock)
-            await outbox_add(tx, outbox, topic=events.CONFIG, key=workspace_id, envelope=config)
+            await self.write_settings(tx, stored, fields, actor_id, revision)
         await self._published()
         return stored
+
+    async def write_settings(
+        self, tx: AsyncConnection, stored: StoredSettings, changed: Iterable[str], actor_id: str, revision: int
+    ) -> None:
+        """Settings with their audit row and event, in a transaction of the caller's that raised the counter."""
+        workspace_id, settings = stored.workspace_id, stored.settings
+        await queries.put_settings(tx, stored, revision, self._clock.now_us())
+        audit = events.settings_audit(workspace_id, settings, changed, actor_id, self._clock)
+        await outbox_add(tx, outbox, topic=events.AUDIT, key=workspace_id, envelope=audit)
+        config = events.settings_config(workspace_id, settings, stored.version, self._clock)
+        await outbox_add(tx, outbox, topic=events.CONFIG, key=workspace_id, envelope=config)
+
+    async def write(
+        self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool = False
+    ) -> None:
+        """One row with its history, audit row and event, in a transaction of the caller's that raised the counter;
+        `published` follows its commit. Raises Conflict."""
+        await self._write(tx, stored, operation, actor_id, new=new)
+
+    async def published(self) -> None:
+        """A change was committed: tells the outbox and makes it effective here."""
+        await self._published()
+
+    async def named(self, workspace_id: str, policy_id: str) -> bool:
+        """Whether keys name it. Raises Unavailable."""
+        return bool(await self._keys.naming(workspace_id, policy_id))
 
     async def _change(
         self, workspace_id: str, policy_id: str, actor_id: str, change: Callable[[Policy], Policy], operation: str

@@ -15,6 +15,8 @@ from services.guardrail.domain.stream import OUTPUT_ROLE, TooManyFields
 from services.guardrail.domain.whole import holds, needs_sources
 from services.guardrail.plane import Frame, StreamJudge, fingerprinter, judge
 from services.guardrail.policies import Policies
+from services.guardrail.posture import Postures
+from services.guardrail.posture_wire import PostureMethods
 from services.guardrail.rulings import Asker, Rulings
 from services.guardrail.snapshot import Snapshot
 from services.guardrail.wire import (
@@ -30,7 +32,7 @@ from services.guardrail.wire import (
 )
 
 
-class GuardrailServicer(guardrail_pb2_grpc.GuardrailServiceServicer):
+class GuardrailServicer(PostureMethods, guardrail_pb2_grpc.GuardrailServiceServicer):
     """The text plane."""
 
     def __init__(self, snapshot: Snapshot, policies: Policies, rulings: Rulings, fingerprint_key: bytes) -> None:
@@ -38,6 +40,7 @@ class GuardrailServicer(guardrail_pb2_grpc.GuardrailServiceServicer):
         self._policies = policies
         self._rulings = rulings
         self._key = fingerprint_key
+        self._postures = Postures(policies)
 
     def _frame(self, guardrail: CompiledGuardrail, context: common_pb2.RequestContext) -> Frame:
         return Frame(

@@ -43,11 +43,11 @@ class Policies:
     ) -> None:
         self._box = box
         self.limits = limits
-        self._database = database
+        self.database = self._database = database
         self._snapshot = snapshot
         self._publisher = publisher
         self._keys = keys
-        self._clock = clock
+        self.clock = self._clock = clock
 
     async def page(self, workspace_id: str, after: str, limit: int) -> list[Stored]:
         """Guardrails by creation."""
@@ -128,6 +128,10 @@ class Policies:
         await self.get(workspace_id, guardrail_id)
         return list(await self._keys.naming(workspace_id, guardrail_id))
 
+    async def named(self, workspace_id: str, guardrail_id: str) -> bool:
+        """Whether keys name it. Raises Unavailable."""
+        return bool(await self._keys.naming(workspace_id, guardrail_id))
+
     async def exists(self, workspace_id: str, guardrail_id: str) -> bool:
         """True when the workspace owns it, enabled or not."""
         async with self._database.read() as conn:
@@ -163,6 +167,17 @@ class Policies:
             await self._write(tx, stored, operation, actor_id, new=False)
         await self._published()
         return stored
+
+    async def write(
+        self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool = False
+    ) -> None:
+        """One row with its history, audit row and event, in a transaction of the caller's that raised the counter;
+        `published` follows its commit. Raises Conflict, Invalid."""
+        await self._write(tx, stored, operation, actor_id, new=new)
+
+    async def published(self) -> None:
+        """A change was committed: tells the outbox and makes it effective here."""
+        await self._published()
 
     async def _write(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool) -> None:
         guardrail = stored.guardrail
@@ -233,6 +248,11 @@ async def _found(conn: AsyncConnection, workspace_id: str, guardrail_id: str) ->
     if stored is None:
         raise NotFound("no such guardrail")
     return stored
+
+
+def admitted_rules(raw: Any, previous: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Rules of our own making. Raises Invalid."""
+    return _rules(raw, previous, Limits())
 
 
 def _rules(raw: Any, previous: tuple[Rule, ...], limits: Limits) -> tuple[Rule, ...]:

@@ -92,4 +92,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "initial", metadata.create_all),
     # `create_all` adds what is not there, so that a database of version 1 gains both tables.
     Migration(2, "rule secrets and suppressions", metadata.create_all),
+    Migration(3, "autonomy levels", metadata.create_all),
 )

@@ -176,11 +176,18 @@ class Harness:
 
 @asynccontextmanager
 async def harness(
-    directory: Path, *, database_url: str | None = None, clock: ManualClock | None = None, **settings: Any
+    directory: Path,
+    *,
+    database_url: str | None = None,
+    clock: ManualClock | None = None,
+    guardrail: LoopbackServer | None = None,
+    analytics: LoopbackServer | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Harness]:
     """A fresh service, or another replica on the same database. Its loops do not run: tests call what they would."""
     clock, log, auth, ledger = clock or ManualClock(), FakeLog(), FakeAuth(), FakeLedger()
     servers = {name: LoopbackServer() for name in ("auth", "ledger", "guardrail", "analytics", "firewall")}
+    servers |= {"guardrail": guardrail or servers["guardrail"], "analytics": analytics or servers["analytics"]}
     auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, servers["auth"])
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(ledger, servers["ledger"])
     app = await build(

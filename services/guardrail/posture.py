@@ -1,0 +1,192 @@
+"""Applies and undoes the guardrail half of an autonomy level, as ordinary, editable, versioned rows.
+
+The firewall's commit decides; until then a stage governs nothing. Everything here is idempotent by stage id, since
+the firewall repeats a call until it was answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.errors import Conflict, Invalid, NotFound
+from services.common.ids import new_id
+from services.common.storage import bump
+from services.guardrail.domain.model import Guardrail
+from services.guardrail.domain.posture import LEVELS, NAME, keeps, level_rules
+from services.guardrail.policies import Policies, admitted_rules, shown
+from services.guardrail.storage import postures, queries
+from services.guardrail.storage.postures import ACTIVE, STAGED, UNDONE, Posture
+from services.guardrail.storage.queries import Stored
+from services.guardrail.storage.tables import counter
+
+STAGE_S = 60
+NAMES_MAX = 100
+_FIELDS = ("name", "enabled", "is_default", "log_raw_content")
+
+
+class Postures:
+    """The use cases."""
+
+    def __init__(self, policies: Policies) -> None:
+        self._database = policies.database
+        self._policies = policies
+        self._clock = policies.clock
+
+    async def stage(self, workspace_id: str, stage_id: str, level: str, *, replacing: bool) -> bool:
+        """Announces a level; whether an authored default would be kept. Raises Invalid."""
+        if level not in LEVELS:
+            raise Invalid(f"level: must be one of {', '.join(LEVELS)}", param="level")
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            await postures.drop_undecided(tx, now_us - STAGE_S * 1_000_000)
+            default = await queries.other_default(tx, workspace_id, "")
+            kept = await self._keeps(tx, workspace_id, default, replacing=replacing)
+            if await postures.find(tx, workspace_id, stage_id) is None:
+                await postures.put(tx, Posture(stage_id, workspace_id, STAGED, kept, "", [], now_us))
+        return kept
+
+    async def _keeps(self, tx: AsyncConnection, workspace_id: str, default: Stored | None, *, replacing: bool) -> bool:
+        if default is None:
+            return False
+        row = default.guardrail
+        managed = await self._managed(tx, workspace_id)
+        untouched = managed is not None and managed.guardrail.id == row.id
+        return keeps(enabled=row.enabled, managed=untouched, replace=replacing)
+
+    async def _managed(self, tx: AsyncConnection, workspace_id: str) -> Stored | None:
+        """The row that a level made, unless someone edited it since."""
+        last = await postures.latest(tx, workspace_id)
+        if last is None or not last.managed_id:
+            return None
+        row = await queries.find(tx, workspace_id, last.managed_id)
+        version = next((item["version"] for item in last.touched if item["id"] == last.managed_id), None)
+        return row if row is not None and version in (None, row.guardrail.version) else None
+
+    async def commit(self, workspace_id: str, stage_id: str, level: str, actor_id: str, *, replacing: bool) -> Posture:
+        """Activates the level. Raises Invalid, Conflict on a bound."""
+        if level not in LEVELS:
+            raise Invalid(f"level: must be one of {', '.join(LEVELS)}", param="level")
+        now_us = self._clock.now_us()
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            known = await postures.find(tx, workspace_id, stage_id)
+            if known is not None and known.state != STAGED:
+                return known
+            default = await queries.other_default(tx, workspace_id, "")
+            if await self._keeps(tx, workspace_id, default, replacing=replacing):
+                managed = await self._managed(tx, workspace_id)
+                done = Posture(
+                    stage_id, workspace_id, ACTIVE, True, managed.guardrail.id if managed else "", [], now_us
+                )
+            else:
+                done = await self._apply(tx, stage_id, level, actor_id, default, revision, now_us, workspace_id)
+            await postures.put(tx, done)
+        await self._policies.published()
+        return done
+
+    async def _apply(
+        self,
+        tx: AsyncConnection,
+        stage_id: str,
+        level: str,
+        actor_id: str,
+        default: Stored | None,
+        revision: int,
+        now_us: int,
+        workspace_id: str,
+    ) -> Posture:
+        managed = await self._managed(tx, workspace_id)
+        touched: list[dict[str, Any]] = []
+        raw = level_rules(level)
+        if default is not None and (raw is None or managed is None or default.guardrail.id != managed.guardrail.id):
+            row = default.guardrail
+            demoted = replace(row, is_default=False, version=row.version + 1)
+            stored = Stored(demoted, default.created_at_us, now_us, revision, False)
+            await self._policies.write(tx, stored, "update", actor_id)
+            touched.append({"id": row.id, "before": shown(default), "version": demoted.version})
+            if managed is not None and managed.guardrail.id == row.id:
+                managed = stored
+        if raw is None:
+            return Posture(
+                stage_id, workspace_id, ACTIVE, False, managed.guardrail.id if managed else "", touched, now_us
+            )
+        if managed is None:
+            name = await self._free_name(tx, workspace_id)
+            row = Guardrail(new_id("gr"), workspace_id, name, 1, is_default=True, rules=admitted_rules(raw, ()))
+            await self._policies.write(tx, Stored(row, now_us, now_us, revision, False), "create", actor_id, new=True)
+            before = None
+        else:
+            old = managed.guardrail
+            rules = admitted_rules(raw, old.rules)
+            row = replace(old, is_default=True, enabled=True, rules=rules, version=old.version + 1)
+            stored = Stored(row, managed.created_at_us, now_us, revision, False)
+            await self._policies.write(tx, stored, "update", actor_id)
+            before = shown(managed)
+        touched.append({"id": row.id, "before": before, "version": row.version})
+        return Posture(stage_id, workspace_id, ACTIVE, False, row.id, touched, now_us)
+
+    async def _free_name(self, tx: AsyncConnection, workspace_id: str) -> str:
+        for number in range(1, NAMES_MAX):
+            name = NAME if number == 1 else f"{NAME} {number}"
+            if not await queries.name_taken(tx, workspace_id, name, ""):
+                return name
+        raise Conflict("too many guardrails are named like the level's")
+
+    async def undo(self, workspace_id: str, stage_id: str, actor_id: str, *, force: bool, check_only: bool) -> None:
+        """Restores what the level changed. Raises NotFound, Conflict when a row changed since."""
+        now_us = self._clock.now_us()
+        async with self._database.read() as conn:
+            known = await postures.find(conn, workspace_id, stage_id)
+        made = [item["id"] for item in known.touched if item["before"] is None] if known is not None else []
+        attached = {row_id for row_id in made if await self._policies.named(workspace_id, row_id)}
+        async with self._database.write() as tx:
+            revision = await bump(tx, counter)
+            posture = await postures.find(tx, workspace_id, stage_id)
+            if posture is None or posture.state == STAGED:
+                raise NotFound("no such level was applied")
+            if posture.state == UNDONE:
+                return
+            rows = {item["id"]: await queries.find(tx, workspace_id, item["id"]) for item in posture.touched}
+            changed = [
+                item["id"]
+                for item in posture.touched
+                if (row := rows[item["id"]]) is None or row.guardrail.version != item["version"]
+            ]
+            if changed and not force:
+                raise Conflict("the guardrail was changed since the level was applied", code="posture_changed")
+            if check_only:
+                return
+            versions = {}
+            # The former default last: whoever became one in between gives way to it.
+            for item in sorted(posture.touched, key=lambda item: bool(item["before"] and item["before"]["is_default"])):
+                row = rows[item["id"]]
+                if row is not None:
+                    before = item["before"]
+                    gone = before is None and item["id"] not in attached
+                    fresh = _former(row.guardrail, before)
+                    restored = Stored(fresh, row.created_at_us, now_us, revision, gone)
+                    operation = "delete" if gone else "update" if before is None else "revert"
+                    await self._policies.write(tx, restored, operation, actor_id)
+                    versions[item["id"]] = fresh.version
+            await postures.put(tx, replace(posture, state=UNDONE))
+            await self._follow(tx, workspace_id, versions)
+        await self._policies.published()
+
+    async def _follow(self, tx: AsyncConnection, workspace_id: str, versions: dict[str, int]) -> None:
+        """The level before is in force again: its rows are as it left them, under newer versions."""
+        last = await postures.latest(tx, workspace_id)
+        if last is not None:
+            touched = [{**item, "version": versions.get(item["id"], item["version"])} for item in last.touched]
+            await postures.put(tx, replace(last, touched=touched))
+
+
+def _former(row: Guardrail, before: dict[str, Any] | None) -> Guardrail:
+    """The row as it was; one that the level made and keys name by now is only no default any more."""
+    fresh = replace(row, is_default=False, version=row.version + 1)
+    if before is None:
+        return fresh
+    fields = {name: before[name] for name in _FIELDS}
+    return replace(fresh, **fields, rules=queries.rules_from_json(before["rules"]))
