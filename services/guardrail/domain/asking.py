@@ -63,7 +63,8 @@ def judge_user(texts: Sequence[str]) -> str:
 
 
 def judge_said(answer: str) -> bool | None:
-    """Whether the judge says that the rubric is violated."""
+    """Whether the judge says that the rubric is violated; of several objects one that says so is enough."""
+    verdicts: list[bool] = []
     for match in _OBJECT.finditer(answer):
         try:
             found = json.loads(match.group())
@@ -71,7 +72,9 @@ def judge_said(answer: str) -> bool | None:
             continue
         said = _flagged(found) if isinstance(found, dict) else None
         if said is not None:
-            return said
+            verdicts.append(said)
+    if verdicts:
+        return any(verdicts)
     words = _WORD.findall(answer.lower())[:1]
     return _word(words[0]) if words else None
 

@@ -2,7 +2,7 @@
 
 Sources are the request's system, developer, tool and function messages and what the user pasted; sentences of the
 user that ask a question are no source, and neither is the assistant's own history. Source sentences are read in
-windows of `WINDOW`, so that words from far apart do not support one claim together.
+windows of `WINDOW`, so that words from far apart do not support one claim together. Questions claim nothing.
 
 A sentence's support is the weight of its terms that the best window holds, over the weight of all its terms
 (words 1, names 2, numbers 3), scaled so that `ENOUGH` of the weight is full support. A number that no source
@@ -41,6 +41,7 @@ def words(text: str) -> frozenset[str]:
 
 
 _SENTENCE = re.compile(r"[^.!?\n。！？]*(?:[.!?。！？]+(?=\s|$)|[.!?。！？]+(?=[^\s\d])|[.!?](?=\d)|\n|$)")
+_ASKS = ("?", "？")
 _TERM = re.compile(r"\d+(?:[.,:/]\d+)*%?|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _STOP = words(
     """
@@ -97,7 +98,7 @@ class Sources:
             if size > MAX_SOURCE:
                 raise ValueError("the sources are too large")
             for start, end in sentences_of(segment.text):
-                if segment.role == "user" and segment.text[start:end].rstrip().endswith(("?", "？")):
+                if segment.role == "user" and segment.text[start:end].endswith(_ASKS):
                     continue
                 number += self._index(number, segment.text[start:end])
             number += WINDOW
@@ -138,6 +139,8 @@ def score(answer: str, sources: Sources, *, strict: bool = False) -> Score:
     judged: list[Sentence] = []
     short: list[Sentence] = []
     for start, end in sentences_of(answer):
+        if answer[start:end].endswith(_ASKS):
+            continue
         terms = list({term.text: term for term in terms_of(answer[start:end])}.values())
         if terms:
             claims = len(terms) >= MIN_TERMS or any(term.weight == 3 for term in terms)
@@ -187,8 +190,9 @@ def terms_of(text: str) -> list[_Term]:
             terms.append(_Term(_number(word), 3))
         else:
             folded = word.casefold()
-            if folded not in _STOP and (len(folded) > 1 or not folded.isascii()):
-                terms.append(_Term(_stem(folded), 2 if word[0].isupper() and not first else 1))
+            stem = _stem(folded)
+            if not {folded, stem} & _STOP and (len(folded) > 1 or not folded.isascii()):
+                terms.append(_Term(stem, 2 if word[0].isupper() and not first else 1))
         first = False
     return terms
 

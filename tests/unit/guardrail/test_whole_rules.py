@@ -266,7 +266,7 @@ async def test_each_choice_is_a_question_of_its_own_and_its_arguments_stay_json(
         ("You may return a laptop within 30 days.", False, "passed"),
         ("You may return a laptop within 45 days.", False, "fired"),
         ("The moon is made of green cheese.", False, "fired"),
-        ("Happy to help!", False, "passed"),
+        ("Happy to help! Do unicorns need anything else?", False, "passed"),
         ("The fee is 12.50 euros. It is paid in Berlin.", True, "fired"),
         ("The fee is 12.50 euros.", True, "passed"),
     ],
