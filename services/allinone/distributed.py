@@ -23,6 +23,7 @@ from services.common.rpc import GrpcServer, channel_to
 from services.common.rpc.tls import RotatingChannel, TlsFiles
 from services.common.settings import OrcaSettings
 from services.common.telemetry import metrics_app
+from services.common.tracing import configure_tracing
 from services.console.app import build as build_console
 from services.console.app import http_upstreams
 from services.firewall.app import build as build_firewall
@@ -51,6 +52,8 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
     if log is not None:
         await log.start()
         await log.ensure_topics()
+    if profile.otlp_endpoint:
+        configure_tracing(service, profile.otlp_endpoint)
     tls = tls_files(profile)
     app = await _build(settings, service, log)
     grpc_server = None

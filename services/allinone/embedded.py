@@ -25,6 +25,7 @@ from services.common.clock import SystemClock
 from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from services.common.telemetry import metrics_app
+from services.common.tracing import configure_tracing
 from services.console.app import build as build_console
 from services.firewall.app import build as build_firewall
 from services.guardrail.app import build as build_guardrail
@@ -110,6 +111,8 @@ async def build(settings: Settings) -> Embedded:
     """Wires everything; nothing runs yet. Raises BindError, StateLocked or OrcaErrors."""
     settings = embedded_settings(settings)
     profile = settings.profile
+    if profile.otlp_endpoint:
+        configure_tracing("embedded", profile.otlp_endpoint)
     relay_sock = listen(profile.relay_bind, "ORCA_RELAY_BIND")
     management_sock = listen(profile.management_bind, "ORCA_MANAGEMENT_BIND")
     metrics_sock = listen(profile.metrics_bind, "ORCA_METRICS_BIND")

@@ -17,6 +17,7 @@ from services.analytics.events import TABLES
 from services.analytics.ports import ColumnStore
 from services.analytics.storage.blocks import BlockStore
 from services.common.eventlog.ports import TopicPartition
+from services.common.tracing import SpanKind, span
 
 
 @dataclass(slots=True)
@@ -76,7 +77,8 @@ class BlockWriter:
         columns = list(map(list, zip(*(row.values for _, row in block.rows), strict=True)))
         count = len(block.rows)
         columns += [[bounds.topic] * count, [bounds.partition] * count, [offset for offset, _ in block.rows]]
-        await self._store.insert(table, COLUMNS[table], columns, bounds.token)
+        with span(f"INSERT {table}", SpanKind.CLIENT, attributes={"db.system.name": "clickhouse"}):
+            await self._store.insert(table, COLUMNS[table], columns, bounds.token)
 
 
 def _plan(

@@ -45,6 +45,9 @@ class OrcaSettings(BaseSettings):
     secrets_dir: Path | None = Field(
         None, description="Directory with one file per variable, named in lower case, e.g. orca_key_pepper."
     )
+    otlp_endpoint: str = Field(
+        "", description="OTLP/HTTP endpoint for traces, e.g. http://collector:4318/v1/traces; empty = no traces."
+    )
     clickhouse_url: str | None = Field(None, description="ClickHouse URL; unset = embedded chDB.")
     relay_bind: str = Field("127.0.0.1:8080", description="Address of the data plane, host:port.")
     management_bind: str = Field("127.0.0.1:8081", description="Address of the management plane, host:port.")

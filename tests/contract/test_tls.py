@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from orca.relay.v1 import relay_pb2, relay_pb2_grpc
 from services.allinone.hosting import HttpServer, address, listen
@@ -109,3 +110,13 @@ async def test_management_http_demands_a_certificate_too(authority: Authority, t
         with pytest.raises(httpx.TransportError):
             await client.get(url)
     await server.stop()
+
+
+async def test_the_health_protocol_says_when_a_server_serves() -> None:
+    running = GrpcServer("127.0.0.1:0")
+    await running.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    await running.stop(0)

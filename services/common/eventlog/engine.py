@@ -29,6 +29,7 @@ from services.common.eventlog.ports import (
 )
 from services.common.eventlog.topics import DLQ
 from services.common.ids import new_id
+from services.common.tracing import TRACEPARENT, SpanKind, enabled, span
 
 log = logging.getLogger("orca.consumer")
 
@@ -200,7 +201,7 @@ class ConsumerLoop:
             nonlocal good
             while good:
                 try:
-                    await self._handler(good)
+                    await self._handle(good)
                     break
                 except Poison as error:
                     poison.append(error)
@@ -222,6 +223,16 @@ class ConsumerLoop:
         self._consecutive = self._run_length(records, poison)[1]
         self._handled += len(good)
         self._dead_lettered += len(poison)
+
+    async def _handle(self, records: list[ConsumedRecord]) -> None:
+        if not enabled():
+            await self._handler(records)
+            return
+        parents = list(dict.fromkeys(filter(None, map(traceparent_of, records))))
+        first, rest = (parents[0], parents[1:]) if parents else ("", [])
+        attributes = {"messaging.consumer.group.name": self._group, "messaging.batch.message_count": len(records)}
+        with span("process events", SpanKind.CONSUMER, attributes=attributes, traceparent=first, linked=rest):
+            await self._handler(records)
 
     def _run_length(self, records: list[ConsumedRecord], poison: list[Poison]) -> tuple[int, int]:
         """The longest and the last run of poison records, the run before this batch included."""
@@ -268,3 +279,8 @@ class ConsumerLoop:
                 pass
         if self._on_revoked is not None:
             await self._on_revoked(partitions)
+
+
+def traceparent_of(record: ConsumedRecord) -> str:
+    """The trace that a record belongs to, empty where it has none."""
+    return next((value.decode("ascii", "replace") for name, value in record.headers if name == TRACEPARENT), "")

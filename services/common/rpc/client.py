@@ -9,6 +9,7 @@ import grpc.aio
 
 from services.common.errors import OrcaError
 from services.common.rpc.mapping import Metadata, from_rpc
+from services.common.tracing import TRACEPARENT, current_traceparent
 
 OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
@@ -22,9 +23,15 @@ OPTIONS = (
 async def call(method: Any, request: Any, *, timeout_s: float, metadata: Metadata = ()) -> Any:
     """Calls a unary method. Raises the OrcaError the service raised, RpcUnavailable or RpcDeadline."""
     try:
-        return await method(request, timeout=timeout_s, metadata=metadata)
+        return await method(request, timeout=timeout_s, metadata=(*metadata, *trace_metadata()))
     except grpc.RpcError as error:
         raise from_rpc(error) from None
+
+
+def trace_metadata() -> Metadata:
+    """Metadata that continues the current trace at the callee."""
+    traceparent = current_traceparent()
+    return ((TRACEPARENT, traceparent),) if traceparent else ()
 
 
 def translate(error: grpc.RpcError) -> OrcaError:

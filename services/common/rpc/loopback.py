@@ -88,7 +88,7 @@ class LoopbackServer:
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
         """Registers a service with mapped behaviours."""
         for name, handler in method_handlers.items():
-            self._handlers[f"/{service_name}/{name}"] = mapped(handler)
+            self._handlers[f"/{service_name}/{name}"] = mapped(handler, f"{service_name}/{name}")
 
     def close(self) -> None:
         """Later calls fail as UNAVAILABLE."""

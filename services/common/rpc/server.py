@@ -8,10 +8,13 @@ from typing import Any, Protocol
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
 
 from services.common.errors import OrcaError
 from services.common.rpc.client import OPTIONS
 from services.common.rpc.mapping import to_status
+from services.common.tracing import TRACEPARENT, SpanKind, enabled, open_span, span
 
 log = logging.getLogger("orca.rpc")
 
@@ -26,12 +29,15 @@ class RpcServer(Protocol):
         """Registers handlers of one service."""
 
 
-def mapped_unary(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+def mapped_unary(behaviour: Callable[[Any, Any], Awaitable[Any]], name: str) -> Callable[[Any, Any], Awaitable[Any]]:
     """Wraps a unary method so that OrcaErrors become statuses."""
 
     async def handle(request: Any, context: Any) -> Any:
         try:
-            return await behaviour(request, context)
+            if not enabled():
+                return await behaviour(request, context)
+            with span(name, SpanKind.SERVER, traceparent=_traceparent(context)):
+                return await behaviour(request, context)
         except OrcaError as error:
             await context.abort(*to_status(error))
         except grpc.aio.AbortError:
@@ -43,10 +49,20 @@ def mapped_unary(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[A
     return handle
 
 
-def mapped_stream(behaviour: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[Any, Any], AsyncIterator[Any]]:
+def _traceparent(context: Any) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == TRACEPARENT:
+            return str(value)
+    return ""
+
+
+def mapped_stream(
+    behaviour: Callable[[Any, Any], AsyncIterator[Any]], name: str
+) -> Callable[[Any, Any], AsyncIterator[Any]]:
     """Wraps a streaming method so that OrcaErrors become statuses."""
 
     async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
+        opened = open_span(name, SpanKind.SERVER, _traceparent(context)) if enabled() else None
         try:
             async for response in behaviour(request, context):
                 yield response
@@ -57,11 +73,14 @@ def mapped_stream(behaviour: Callable[[Any, Any], AsyncIterator[Any]]) -> Callab
         except Exception as error:
             log.exception("rpc handler failed", extra={"error_class": type(error).__name__})
             await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+        finally:
+            if opened is not None:
+                opened.end()
 
     return handle
 
 
-def mapped(handler: Any) -> Any:
+def mapped(handler: Any, name: str) -> Any:
     """A copy of a method handler with its behaviour wrapped. Client-streaming is not used here."""
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,
@@ -69,19 +88,20 @@ def mapped(handler: Any) -> Any:
         (True, True): grpc.stream_stream_rpc_method_handler,
     }[(handler.request_streaming, handler.response_streaming)]
     behaviour = handler.unary_unary or handler.unary_stream or handler.stream_stream
-    wrap: Callable[[Any], Any] = mapped_stream if handler.response_streaming else mapped_unary
+    wrap: Callable[[Any, str], Any] = mapped_stream if handler.response_streaming else mapped_unary
     return make(
-        wrap(behaviour),
+        wrap(behaviour, name),
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
 
 
 class GrpcServer:
-    """A `grpc.aio` server with the error mapping, and the health protocol when asked."""
+    """A `grpc.aio` server with the error mapping and the gRPC health protocol."""
 
     def __init__(self, bind: str, credentials: grpc.ServerCredentials | None = None) -> None:
         self._server = grpc.aio.server(options=OPTIONS[:2])
+        self._health = health_aio.HealthServicer()
         if credentials is None:
             self.port = self._server.add_insecure_port(bind)
         else:
@@ -92,13 +112,16 @@ class GrpcServer:
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
         """Registers a service with mapped behaviours."""
-        handlers = {name: mapped(handler) for name, handler in method_handlers.items()}
+        handlers = {name: mapped(handler, f"{service_name}/{name}") for name, handler in method_handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service_name, handlers),))
 
     async def start(self) -> None:
-        """Starts serving."""
+        """Starts serving, and says so over the health protocol."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
 
     async def stop(self, grace_s: float) -> None:
-        """Stops accepting, lets calls finish up to the grace period."""
+        """Reports that it goes, stops accepting, lets calls finish up to the grace period."""
+        await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)

@@ -15,6 +15,7 @@ import msgspec
 
 from services.common.errors import OrcaError
 from services.common.ids import new_id
+from services.common.tracing import TRACEPARENT, SpanKind, enabled, span
 from services.relay.domain.identity import MAX_ID_CHARS
 from services.relay.edge.incoming import Incoming, Receive
 from services.relay.edge.reply import Reply, Send
@@ -80,7 +81,10 @@ class RelayAsgi:
         self._in_flight += 1
         self._idle.clear()
         try:
-            await self._route(scope, request_id, incoming, reply)
+            if not enabled():
+                await self._route(scope, request_id, incoming, reply)
+            else:
+                await self._traced(scope, request_id, incoming, reply)
         except OrcaError as error:
             await reply.error(error)
         except Exception as error:
@@ -90,6 +94,13 @@ class RelayAsgi:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
+
+    async def _traced(self, scope: Mapping[str, Any], request_id: str, incoming: Incoming, reply: Reply) -> None:
+        route = CHAT if scope["path"] == CHAT else "/v1/*"
+        attributes = {"http.request.method": scope["method"], "http.route": route, "orca.request_id": request_id}
+        parent = incoming.headers.get(TRACEPARENT, "")
+        with span(f"{scope['method']} {route}", SpanKind.SERVER, attributes=attributes, traceparent=parent):
+            await self._route(scope, request_id, incoming, reply)
 
     async def _route(self, scope: Mapping[str, Any], request_id: str, incoming: Incoming, reply: Reply) -> None:
         path, method = scope["path"], scope["method"]

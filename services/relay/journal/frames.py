@@ -39,6 +39,7 @@ class Finished(Frame, tag=2, frozen=True):
     request_id: str
     records: list[Record]
     spent: list[Spent]
+    traceparent: str = ""
 
 
 class Acquiring(Frame, tag=3, frozen=True):

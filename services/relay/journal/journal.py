@@ -21,6 +21,7 @@ from services.common.errors import Unavailable
 from services.common.eventlog.ports import RECORD_BYTES_MAX, Producer
 from services.common.eventlog.topics import DECISIONS
 from services.common.ids import new_id
+from services.common.tracing import current_traceparent
 from services.relay.credit.ports import Orphans
 from services.relay.journal.frames import (
     Acquiring,
@@ -104,7 +105,7 @@ class FileJournal:
         for frame in settle_lost(self._state, self._stamp):
             LOST_REQUESTS.inc()
             # The state has counted it already.
-            self._write(encode(frame), frame.records)
+            self._write(encode(frame), frame.records, frame.traceparent)
         self._orphans = self._left_behind()
         await self._publisher.start()
         self._ticking = asyncio.create_task(self._tick_forever(), name="journal-tick")
@@ -159,7 +160,7 @@ class FileJournal:
                 OVERSIZED.labels(topic).inc()
                 continue
             records.append((topic, key, kind, value))
-        self._append(Finished(request_id, records, spent))
+        self._append(Finished(request_id, records, spent, current_traceparent()))
 
     def refusal(self, entry: KeyEntry | None, code: str) -> None:
         """See the port."""
@@ -200,7 +201,7 @@ class FileJournal:
     def _write_now(self, frame: AnyFrame) -> None:
         """Writes a frame that its caller acts on. Raises 503 with nothing changed."""
         try:
-            self._write(encode(frame), ())
+            self._write(encode(frame))
         except OSError as error:
             log.error("the journal's disk refuses writes", extra={"error_class": type(error).__name__})
             raise journal_unavailable() from None
@@ -214,7 +215,7 @@ class FileJournal:
             self._keep(raw)
             return
         try:
-            self._write(raw, frame.records)
+            self._write(raw, frame.records, frame.traceparent)
         except OSError as error:
             log.error("the journal's disk refuses writes", extra={"error_class": type(error).__name__})
             self._keep(raw)
@@ -225,11 +226,11 @@ class FileJournal:
             raise journal_unavailable()
         self._unwritten.append(raw)
 
-    def _write(self, raw: bytes, records: Sequence[Record]) -> None:
+    def _write(self, raw: bytes, records: Sequence[Record] = (), traceparent: str = "") -> None:
         if self._segments.current_bytes >= SEGMENT_BYTES:
             self._segments.begin(encode(self._state.carried(self._replica_id)))
         self._segments.append(raw)
-        self._publisher.written(records, len(raw))
+        self._publisher.written(records, len(raw), traceparent)
 
     def _fold(self) -> None:
         for number in self._segments.numbers():
@@ -266,7 +267,8 @@ class FileJournal:
         while self._unwritten:
             raw = self._unwritten[0]
             frame = next(scan(raw))[0]
-            self._write(raw, frame.records if isinstance(frame, Finished) else ())
+            if isinstance(frame, Finished):
+                self._write(raw, frame.records, frame.traceparent)
             self._unwritten.popleft()
 
     def _flush_refusals(self, before_second: int) -> None:

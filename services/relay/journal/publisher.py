@@ -13,11 +13,13 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from services.common.clock import Clock
 from services.common.errors import Unavailable
 from services.common.eventlog.envelope import SCHEMA
 from services.common.eventlog.ports import OutRecord, Producer
+from services.common.tracing import TRACEPARENT
 from services.relay.journal.frames import Finished, Record, scan
 from services.relay.journal.segments import READ_BYTES, Position, Segments
 
@@ -38,6 +40,7 @@ class _Written:
     """Records in memory, and the position after their frame."""
 
     records: Sequence[Record]
+    traceparent: str
     end: Position
     size: int
     at_s: float
@@ -83,7 +86,7 @@ class Publisher:
         with contextlib.suppress(Unavailable):
             await self._producer.stop()
 
-    def written(self, records: Sequence[Record], size: int) -> None:
+    def written(self, records: Sequence[Record], size: int, traceparent: str = "") -> None:
         """A frame was appended; `size` is its length."""
         end = self._segments.end
         if not records:
@@ -97,7 +100,7 @@ class Publisher:
             self._queue_bytes = 0
             self._queue_from = end
         else:
-            self._queue.append(_Written(records, end, size, self._clock.monotonic_s()))
+            self._queue.append(_Written(records, traceparent, end, size, self._clock.monotonic_s()))
             self._queue_bytes += size
         self._wake.set()
 
@@ -134,21 +137,21 @@ class Publisher:
             if self._clock.monotonic_s() - self._noted_s >= CHECKPOINT_S:
                 self._note()
 
-    def _from_memory(self) -> tuple[list[Record], Position]:
-        records: list[Record] = []
+    def _from_memory(self) -> tuple[list[OutRecord], Position]:
+        records: list[OutRecord] = []
         after = self._at
         while self._queue and len(records) < BATCH_RECORDS:
             written = self._queue.popleft()
             self._queue_bytes -= written.size
-            records += written.records
+            records += map(_out, written.records, repeat(written.traceparent))
             after = written.end
         if records:
             self._queue_from = after
         return records, after
 
-    def _read_back(self) -> tuple[list[Record], Position]:
+    def _read_back(self) -> tuple[list[OutRecord], Position]:
         """The next records from the segments, up to what is in memory."""
-        records: list[Record] = []
+        records: list[OutRecord] = []
         segment, offset = self._at.segment, self._at.offset
         limit = self._queue_from.offset if segment == self._queue_from.segment else self._segments.size(segment)
         size = READ_BYTES
@@ -158,7 +161,7 @@ class Publisher:
             for frame, end in scan(data):
                 moved = end
                 if isinstance(frame, Finished):
-                    records += frame.records
+                    records += map(_out, frame.records, repeat(frame.traceparent))
                 if len(records) >= BATCH_RECORDS:
                     break
             if not moved:
@@ -173,13 +176,9 @@ class Publisher:
             return records, Position(self._segments.next_after(segment) or self._queue_from.segment, 0)
         return records, Position(segment, offset)
 
-    async def _send(self, records: Sequence[Record]) -> None:
-        if not records:
+    async def _send(self, out: Sequence[OutRecord]) -> None:
+        if not out:
             return
-        out = [
-            OutRecord(topic, key, value, (("event-type", kind.encode()), ("schema", SCHEMA)))
-            for topic, key, kind, value in records
-        ]
         pause_s = RETRY_MIN_S
         while True:
             try:
@@ -201,3 +200,11 @@ class Publisher:
         with contextlib.suppress(OSError):
             self._segments.checkpoint(self._at)
             self._segments.delete_before(self._at.segment)
+
+
+def _out(record: Record, traceparent: str) -> OutRecord:
+    topic, key, kind, value = record
+    headers: tuple[tuple[str, bytes], ...] = (("event-type", kind.encode()), ("schema", SCHEMA))
+    if traceparent:
+        headers += ((TRACEPARENT, traceparent.encode()),)
+    return OutRecord(topic, key, value, headers)

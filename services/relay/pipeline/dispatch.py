@@ -17,6 +17,7 @@ from orca.auth.v1.auth_pb2 import ChannelRecord
 from orca.events.v1.events_pb2 import Spend
 from services.common.clock import Clock
 from services.common.errors import OrcaError
+from services.common.tracing import SpanKind, enabled, span
 from services.relay.domain.request import write_output_limit
 from services.relay.domain.routing import failover_order
 from services.relay.domain.worst_case import worst_case
@@ -68,7 +69,10 @@ class Dispatcher:
         x.attempt = attempt
         started = self._clock.monotonic_s()
         try:
-            answer = await self._upstream.send(target, attempt.body)
+            if enabled():
+                answer = await self._traced(x, attempt, target)
+            else:
+                answer = await self._upstream.send(target, attempt.body)
         except NotSent as error:
             x.attempt = None
             raise _TryNext(upstream_error(str(error))) from None
@@ -84,6 +88,21 @@ class Dispatcher:
         if answer.status == 429 or answer.status >= 500:
             raise _TryNext(refusal)
         raise refusal
+
+    async def _traced(self, x: Exchange, attempt: Attempt, target: Target) -> Answer:
+        """The call under a span of OpenTelemetry's GenAI conventions; it ends with the answer's head."""
+        attributes = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": x.model.partition("/")[0],
+            "gen_ai.request.model": attempt.upstream_model,
+            "orca.channel_id": attempt.channel.channel_id,
+            "orca.attempt": attempt.number,
+        }
+        with span(f"chat {attempt.upstream_model}", SpanKind.CLIENT, attributes=attributes) as current:
+            answer = await self._upstream.send(target, attempt.body)
+            if current is not None:
+                current.set_attribute("http.response.status_code", answer.status)
+            return answer
 
     async def _prepare(self, x: Exchange, channel: ChannelRecord, upstream_model: str) -> Attempt:
         """The exact bytes, their worst case reserved, and the journal's record of it."""

@@ -15,7 +15,7 @@ import grpc.aio
 
 from orca.guardrail.v1 import guardrail_pb2
 from services.common.errors import OrcaError, RpcDeadline, RpcUnavailable
-from services.common.rpc import translate
+from services.common.rpc import trace_metadata, translate
 from services.relay.pipeline.events import add_guardrail
 from services.relay.pipeline.exchange import Exchange
 from services.relay.pipeline.policy import Asked, Planes, guardrail_refusal, unavailable
@@ -73,7 +73,7 @@ class TextGuard:
         try:
             async with asyncio.timeout(self._planes.deadline_s):
                 if self._call is None:
-                    self._call = self._planes.guardrail.CheckStream()
+                    self._call = self._planes.guardrail.CheckStream(metadata=trace_metadata())
                     await self._call.write(self._opening())
                 await self._call.write(request)
                 response = await self._call.read()
