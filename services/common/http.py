@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orca.auth.v1 import auth_pb2
-from services.common.errors import Forbidden, Invalid, OrcaError, Unauthorized
+from services.common.errors import Forbidden, Invalid, NotFound, OrcaError, Unauthorized
 from services.common.rpc import call
 
 log = logging.getLogger("orca.http")
@@ -233,7 +233,7 @@ def _invalid(error: RequestValidationError) -> Invalid:
 
 
 class BodyLimit:
-    """Refuses bodies above the limit with 413, announced or not, and zero characters in the address with 422."""
+    """Refuses bodies above the limit with 413, announced or not, and zero characters in the query with 422."""
 
     def __init__(self, app: ASGIApp, max_bytes: int = BODY_MAX_BYTES) -> None:
         self._app = app
@@ -248,9 +248,12 @@ class BodyLimit:
         if announced.isdigit() and int(announced[:20]) > self._max_bytes:
             await error_response(_too_large())(scope, receive, send)
             return
-        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-            # No id and no filter holds one, and PostgreSQL's texts cannot.
-            await error_response(Invalid("the address must not hold a zero character"))(scope, receive, send)
+        # No id and no filter holds a zero character, and PostgreSQL's texts cannot.
+        if "\x00" in scope["path"]:
+            await error_response(NotFound("no such path"))(scope, receive, send)
+            return
+        if b"%00" in scope["query_string"]:
+            await error_response(Invalid("query: must not hold a zero character", param="query"))(scope, receive, send)
             return
         seen = 0
 

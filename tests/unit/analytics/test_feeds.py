@@ -156,7 +156,7 @@ async def test_bad_parameters_are_422(orca: Fixture, path: str, params: dict[str
         ({"guardrail_name": "other"}, []),
         ({"policy_id": "gr_1", "key_id": ["key_1", "key_2"]}, ["m_3", "m_2", "m_1"]),
         ({"key_id": "' OR 1=1 --"}, []),
-        ({"key_id": "\\'\n\t{x:String}\x00"}, []),
+        ({"key_id": "\\'\n\t{x:String}"}, []),
         ({"from": NOW_US // 1_000_000 + 10}, ["m_3", "m_2"]),
         ({"from": NOW_US // 1_000_000 + 10, "to": NOW_US // 1_000_000 + 20}, ["m_2"]),
     ],

@@ -104,6 +104,34 @@ async def test_unknown_routes_keep_the_envelope(client: httpx.AsyncClient, path:
     assert (answer.status_code, answer.json()["success"]) == (status, False)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/api/thing?cursor=a%00", 422), ("/api/thing/%00", 404)])
+async def test_zero_characters_in_an_address_are_refused(client: httpx.AsyncClient, path: str, status: int) -> None:
+    assert (await client.get(path)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"name": ', "body: is not JSON"),
+        (b'{"name": "\xff"}', "body: cannot be read"),
+        (b"[" * 100_000, "body: cannot be read"),
+    ],
+    ids=["cut", "not UTF-8", "deep"],
+)
+async def test_what_is_no_json_names_the_body(client: httpx.AsyncClient, content: bytes, message: str) -> None:
+    headers = {"authorization": "OWNER", "content-type": "application/json"}
+    answer = await client.post("/api/thing", content=content, headers=headers)
+    expected = {"success": False, "code": "invalid_request", "message": message, "param": "body"}
+    assert (answer.status_code, answer.json()) == (422, expected)
+
+
+async def test_a_field_that_the_caller_named_is_bounded(client: httpx.AsyncClient) -> None:
+    content = b'{"name": "a", "' + b"x" * 10_000 + b'": 1}'
+    headers = {"authorization": "OWNER", "content-type": "application/json"}
+    answer = await client.post("/api/thing", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["param"]) == (422, "x" * 200)
+
+
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_huge_body_is_413(client: httpx.AsyncClient, announced: bool) -> None:
     async def pieces() -> AsyncIterator[bytes]:
