@@ -19,7 +19,7 @@ from services.firewall.domain.commands import known_names
 from services.firewall.domain.hosts import fold
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
-from services.firewall.domain.shapes import nested, spellings, strings_of
+from services.firewall.domain.shapes import document, nested, plain_key, prose_key, sentence, spellings, strings_of
 from services.firewall.domain.shell import Effects, embedded_strings, run_powershell, shell_effects, shell_names
 from services.firewall.domain.sql import sql_effects
 
@@ -44,14 +44,6 @@ _CODE_KEYS = frozenset({"code", "source", "python", "javascript", "js", "snippet
 _CODE_TOOLS = frozenset({"python", "code", "interpreter", "jupyter", "notebook", "eval", "repl", "node",
     "javascript", "js", "ipython", "ruby",
                          "sandbox", "perl", "php"})  # fmt: skip
-_PROSE_KEYS = frozenset({"content", "contents", "text", "body", "message", "description", "title", "summary",
-    "comment", "subject", "note",
-                         "notes", "prompt", "question", "markdown", "html", "caption", "reason", "commitmessage",
-                         "filetext", "newstr",
-                         "oldstr", "replacement", "docstring", "explanation", "thought", "thoughts", "answer",
-                         "reply", "review", "data",
-                         "newstring", "oldstring", "instructions", "patch", "diff", "topic", "headline", "bio",
-                         "details", "oldtext", "newtext"})  # fmt: skip
 _WRITE_WORDS = frozenset({"write", "create", "save", "edit", "append", "put", "update", "move", "copy", "rename",
     "insert", "replace", "patch",
                           "upload", "mkdir", "touch", "download", "overwrite", "str", "modify", "symlink",
@@ -81,11 +73,17 @@ _PATH_KEYS = frozenset({"path", "file", "filename", "filepath", "dest", "destina
                         "targetfile", "folderpath", "outfile",
                         "resource", "source", "src", "name", "notebookpath", "relativepath", "workdir",
                         "root"})  # fmt: skip
-_TRICKS = re.compile(r"\\[A-Za-z]|\$[({'\"A-Za-z]|`|''|\"\"|/[*?\[]|\{[\w,/.-]+,|>\s*/|:\s*\(\)")
+_TRICKS = re.compile(
+    r"'\w*'\w|\w'\w*'|\"\w*\"\w|\w\"\w*\"|\\[A-Za-z]|\$[({'\"A-Za-z]|`|''|\"\"|/[*?\[]|\{[\w,/.-]+,|>\s*/|:\s*\(\)"
+)
 _COMMAND_WORD = re.compile(r"[A-Za-z][\w.-]*")
 _CODE_SIGNS = re.compile(
     r"os\.(?:system|popen|remove|unlink|exec|environ)|subprocess|shutil|child_process|rmtree|rmSync|unlinkSync|execSync|Runtime\.getRuntime|__import__"
     r"|FileUtils|shell_exec|passthru\(|eval\(|exec\(|process\.env|Process\.Start|open\(['\"]/|rimraf|system\(|popen|fs\.rm"
+)
+_QUERIES = re.compile(
+    r"(?:execute|query|raw|exec|text|sql)\w*\(\s*[rfbu]{0,2}(?:\"\"\"([\s\S]+?)\"\"\"|'{3}([\s\S]+?)'{3}"
+    r"|\"([^\"]+)\"|'([^']+)'|`([^`]+)`)"
 )
 _MONGO_SIGNS = re.compile(r"\bdb\.\w+(?:\.\w+)?\s*\(|\.dropDatabase|\.deleteMany|\.drop\(\)")
 _WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"])(?:[a-z]+-(?:item|disk|volume|computer|expression|webrequest"
@@ -114,11 +112,6 @@ def _tool_words(name: str) -> frozenset[str]:
     return frozenset(word.lower() for word in _CAMEL.split(name[:256]) if word)
 
 
-@lru_cache(maxsize=4096)
-def _plain_key(key: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", key[:64].lower())
-
-
 def actions_of(value: Any, tool_name: str = "") -> Actions:
     """Everything that can be seen of a call's arguments."""
     if value is None or value == {} or value == []:
@@ -142,10 +135,10 @@ class _Reader:
     def read(self, value: Any) -> None:
         """All strings, then strings that only make sense together."""
         if isinstance(value, dict):
-            keys = {_plain_key(key) for key in value}
+            keys = {plain_key(key) for key in value}
             self._writes = self._writes or not keys.isdisjoint(_CONTENT_KEYS)
             self._recursive = any(
-                _plain_key(key) in ("recursive", "force", "recurse", "r") and bool(item) for key, item in value.items()
+                plain_key(key) in ("recursive", "force", "recurse", "r") and bool(item) for key, item in value.items()
             )
         for line in _joined(value, 0):
             self._shell(line, sure=True)
@@ -153,14 +146,14 @@ class _Reader:
             if count >= STRINGS_MAX:
                 self.effects.doubt(K.DESTRUCTIVE_SHELL)
                 break
-            self._string(text, _plain_key(key))
+            self._string(text, plain_key(key))
 
     def _string(self, text: str, key: str) -> None:
         if len(text) < 2:
-            if text == "/" and self._deletes:
+            if text in ("/", "~", ".", "*") and self._deletes:
                 self._path(text, key)
             return
-        prose = key in _PROSE_KEYS
+        prose = prose_key(key)
         self._path(text, key)
         if prose and len(text) > UNSURE_MAX:
             return
@@ -175,18 +168,19 @@ class _Reader:
 
     def _readings(self, text: str, key: str, prose: bool) -> None:
         shell = key in _SHELL_KEYS or (self._shell_tool and not prose and key not in _SQL_KEYS)
-        document = prose and text.count("\n") > 3
-        if not document and (shell or len(text) <= UNSURE_MAX):
+        written = document(text, key)
+        if not written and (shell or len(text) <= UNSURE_MAX):
             self._shell(text, sure=shell)
-        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=document)
+        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=written)
         code = key in _CODE_KEYS or (self._code_tool and not prose)
         if (code or (not prose and _CODE_SIGNS.search(text))) and len(text) <= TEXT_MAX:
             self._code(text)
-        if not prose and _METADATA.search(text):
+        if not prose and _METADATA.search(text) and not sentence(text):
             self.effects.add({K.CREDENTIAL_ACCESS})
 
     def _shell(self, text: str, *, sure: bool) -> None:
-        words = {word.lower() for word in _COMMAND_WORD.findall(text[:UNSURE_MAX])}
+        found = _COMMAND_WORD.findall(text[:UNSURE_MAX].lower())
+        words = {*found, *(word.partition(".")[0] for word in found)}
         tricky = _TRICKS.search(text) is not None
         if words.isdisjoint(_NAMES) and not tricky:
             return
@@ -213,14 +207,11 @@ class _Reader:
         self.effects.add(code_kinds(text, "python"))
         for inner in embedded_strings(text):
             shell_effects(inner, self.effects, sure=True, depth=1)
-        for inner in re.findall(
-            r"(?:execute|executemany|query|raw|exec)\w*\(\s*(?:[rfbu]{0,2})(\"\"\"[\s\S]+?\"\"\"|'''[\s\S]+?'''|\"[^\"]+\"|'[^']+')",
-            text,
-        )[:20]:
-            self._sql(inner.strip("'\""), sure=True, document=False)
+        for match in _QUERIES.finditer(text):
+            self._sql(next(filter(None, match.groups()), ""), sure=True, document=False)
 
     def _path(self, text: str, key: str) -> None:
-        if len(text) > 1024 or "\n" in text or key in _PROSE_KEYS or key in _SHELL_KEYS:
+        if len(text) > 1024 or "\n" in text or prose_key(key) or key in _SHELL_KEYS:
             return
         named = key in _PATH_KEYS or key.endswith(("path", "file", "dir", "filename"))
         shaped = text[:1] in "/~.\\" or "/" in text or "\\" in text
@@ -255,7 +246,7 @@ def _joined(value: Any, depth: int) -> Iterator[str]:
             if not isinstance(item, str):
                 yield from _joined(item, depth + 1)
     elif isinstance(value, dict):
-        plain = {_plain_key(key): item for key, item in value.items()}
+        plain = {plain_key(key): item for key, item in value.items()}
         program = next(
             (
                 plain[key]

@@ -397,7 +397,9 @@ def _remove_item(args: list[str]) -> Kinds:
         re.match(r"-\w*r\w*f|-\w*f\w*r", arg) for arg in lowered
     )
     targets = [arg for arg in args if not arg.startswith("-")]
-    return {K.DESTRUCTIVE_SHELL} if any(precious(arg, recursive=recursive) for arg in targets) else set()
+    # A POSIX reading drops the backslash after the drive.
+    wide = any(precious(arg, recursive=recursive) or (recursive and re.match(r"^[A-Za-z]:", arg)) for arg in targets)
+    return {K.DESTRUCTIVE_SHELL} if wide else set()
 
 
 def _git(args: list[str]) -> Kinds:

@@ -15,7 +15,16 @@ import httpx
 from ada_url import URL
 
 from services.firewall.domain.hosts import Host, fold, read_host
-from services.firewall.domain.shapes import likely_name, spellings, strings_of, strong_key, weak_key
+from services.firewall.domain.shapes import (
+    document,
+    likely_name,
+    plain_key,
+    sentence,
+    spellings,
+    strings_of,
+    strong_key,
+    weak_key,
+)
 
 DESTINATIONS_MAX = 64
 """Per call; more are one refused destination, since nobody lists so many in good faith."""
@@ -167,7 +176,8 @@ def _in_string(text: str, key: str) -> Iterator[Destination]:
         whole = _whole(plain, lenient)
         if whole is not None:
             yield whole
-        yield from _in_text(plain, known=plain if whole is not None else "")
+        if not document(text, plain_key(key)):
+            yield from _in_text(plain, known=plain if whole is not None else "")
 
 
 def _whole(text: str, lenient: int) -> Destination | None:
@@ -238,13 +248,16 @@ def _in_text(text: str, known: str) -> Iterator[Destination]:
             item = read_url(found)
             if item is not None:
                 yield item
-        for pattern in (_V6_IN_TEXT, _LOCAL_IN_TEXT, _SCP_IN_TEXT):
+        for pattern in (
+            (_LOCAL_IN_TEXT, _SCP_IN_TEXT) if sentence(text) else (_V6_IN_TEXT, _LOCAL_IN_TEXT, _SCP_IN_TEXT)
+        ):
             for match in pattern.finditer(text):
                 host = read_host(match[1].strip("[]"))
                 if host is not None and (host.address is not None or host.private or pattern is _SCP_IN_TEXT):
                     yield _placed(host)
     if "." in text:
-        for pattern in (_QUAD_IN_TEXT, _QUAD_AFTER_SIGN):
+        # A sentence about an address is no call to it; with a scheme or port it is.
+        for pattern in (_QUAD_AFTER_SIGN,) if sentence(text) else (_QUAD_IN_TEXT, _QUAD_AFTER_SIGN):
             for match in pattern.finditer(text):
                 host = read_host(match[0])
                 if host is not None:

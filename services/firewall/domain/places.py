@@ -89,7 +89,8 @@ def holds_credentials(text: str) -> bool:
     path = plain_path(text)
     if not path or path == UNKNOWN:
         return False
-    if _CREDENTIAL_ABSOLUTE.search(path):
+    climbed = "/" + path.lstrip("./") if path.startswith("../") else path
+    if _CREDENTIAL_ABSOLUTE.search(path) or _CREDENTIAL_ABSOLUTE.search(climbed):
         return path != "/etc/passwd"
     found = _CREDENTIAL.search(path)
     if found is None:

@@ -51,10 +51,11 @@ _FILE_ENDINGS = frozenset(
 )
 """Two-letter endings that are far more often a file, a module attribute or a word than a country."""
 
-_BASE64_WORD = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![A-Za-z0-9+/_=-])")
+_BASE64_WORD = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{12,}={0,2}(?![A-Za-z0-9+/_=-])")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|u\{([0-9A-Fa-f]{1,6})\}|(/))")
 _TELLING = re.compile(
-    r"://|(?:\d{1,3}\.){3}\d{1,3}|localhost|\.internal|(?:curl|wget|rm|bash|sh|python|powershell|iwr|drop|sudo) ",
+    r"://|\$\{?IFS|(?:\d{1,3}\.){3}\d{1,3}|localhost|\.internal|(?:curl|wget|rm|bash|sh|python|powershell|iwr|drop"
+    r"|sudo) ",
     re.IGNORECASE,
 )
 
@@ -121,13 +122,13 @@ def _unescape(match: re.Match[str]) -> str:
 
 def blobs(text: str) -> Iterator[str]:
     """Base64 words whose content is text that tells something."""
-    if len(text) < 16:
+    if len(text) < 12:
         return
     for count, match in enumerate(_BASE64_WORD.finditer(text)):
         if count >= BLOBS_MAX:
             return
         plain = decoded(match[0])
-        if plain and _TELLING.search(plain):
+        if plain and (" " in plain.strip() or _TELLING.search(plain)):
             yield plain
 
 
@@ -178,3 +179,47 @@ def nested(text: str) -> Any:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, (dict, list, str)) else None
+
+
+_DOCUMENT_KEYS = frozenset(
+    (
+        "content contents filetext newstr oldstr newstring oldstring patch diff newtext oldtext docstring markdown"
+        " html "
+        "filecontent newcontent replacement"
+    ).split()
+)
+_PROSE_KEYS = frozenset(
+    (
+        "text body message description title summary comment subject note notes prompt question caption reason "
+        "commitmessage explanation thought thoughts answer reply review data instructions topic headline bio details"
+    ).split()
+)
+_DOCUMENT_CHARS = 400
+_DOCUMENT_LINES = 3
+_SENTENCE = re.compile(
+    r"\b(?:the|is|are|was|what|how|why|when|which|does|can|should|this|that|your|you|please|explain|means?|about|used)\b",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def plain_key(key: str) -> str:
+    """A key without case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", key[:_KEY_MAX].lower())
+
+
+def prose_key(key: str) -> bool:
+    """Values under this key are written for people or into files, not run (`key` as `plain_key` gives it)."""
+    return key in _PROSE_KEYS or key in _DOCUMENT_KEYS
+
+
+def document(text: str, key: str) -> bool:
+    """A text that mentions places and commands rather than reaching for them: a file's content, a long message."""
+    if key in _DOCUMENT_KEYS:
+        return " " in text or "\n" in text
+    return key in _PROSE_KEYS and (len(text) > _DOCUMENT_CHARS or text.count("\n") > _DOCUMENT_LINES)
+
+
+def sentence(text: str) -> bool:
+    """Reads like natural language."""
+    return text.rstrip().endswith("?") or len(_SENTENCE.findall(text[:_DOCUMENT_CHARS])) >= 2

@@ -339,7 +339,7 @@ class _Judge:
         if name in _MONGO:
             effects.add(code_kinds(" ".join(args) + " " + (command.stdin or ""), "mongo"))
             return
-        effects.sql += [arg for arg in args if " " in arg or ";" in arg]
+        effects.sql += [arg for arg in args if not arg.startswith("-") and len(arg) > 6]
         if command.stdin and command.stdin not in (UNKNOWN, FETCHED):
             effects.sql.append(command.stdin)
         for text in (*args, command.stdin or ""):
@@ -382,6 +382,9 @@ class _Judge:
 
     def _find(self, args: list[str], command: Command, unwrapped: int) -> None:
         roots = [arg for arg in args[:4] if not arg.startswith(("-", "(", "!"))] or ["."]
+        named = [args[index + 1] for index, arg in enumerate(args[:-1]) if arg in ("-name", "-iname", "-path")]
+        if named and not any(name.strip("./") == "*" for name in named):
+            roots = [f"{root}/{named[0]}" for root in roots]
         for index, arg in enumerate(args):
             if arg in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"):
                 inner: list[str] = []
@@ -482,6 +485,7 @@ def embedded_strings(code: str) -> list[str]:
         found.append(" ".join("".join(part) for part in parts))
     found += re.findall(r"(?:qx|%x)[{(/!|](.+?)[})/!|]", code)
     found += re.findall(r"`([^`]+)`", code)
+    found += re.findall(r"(?m)^\s*(?:!|%%?(?:sh|bash|system)\s)\s*(.+)$", code)
     found += blobs(code)
     return found[:16]
 

@@ -92,6 +92,14 @@ def parse_script(text: str, outputs: Outputs) -> Script:
     return _Walker(text[:TEXT_MAX], outputs, truncated=len(text) > TEXT_MAX).script()
 
 
+_LIST_COMMAND = re.compile(r"(^|[;&|(]\s*)\{([\w./-]+(?:,[^\s{},;|&]*)+)\}")
+
+
+def _opened(match: re.Match[str]) -> str:
+    """`{rm,-rf,/}` is a command to a shell, though the grammar takes it for a broken block."""
+    return match[1] + match[2].replace(",", " ")
+
+
 class Outputs:
     """What a command prints when that can be known; replaced by the analyser that knows commands."""
 
@@ -102,7 +110,7 @@ class Outputs:
 
 class _Walker:
     def __init__(self, text: str, outputs: Outputs, *, truncated: bool) -> None:
-        self._source = text.encode("utf-8", "replace")
+        self._source = _LIST_COMMAND.sub(_opened, text).encode("utf-8", "replace")
         self._outputs = outputs
         self._vars: dict[str, str] = {}
         self._functions: dict[str, Node] = {}

@@ -62,15 +62,12 @@ _RAISES = re.compile(
 _FETCHES = re.compile(
     r"\bUTL_HTTP\b|DBMS_LDAP|\bHTTPURITYPE|\bHTTP_GET\s*\(|\bDBLINK\w*\s*\(|OPENROWSET\s*\(|\bURL\s*\("
 )
-_QUIET_COMMANDS = frozenset(
-    {"EXPLAIN", "SHOW", "VACUUM", "ANALYZE", "USE", "BEGIN", "START", "COMMIT", "ROLLBACK", "LISTEN", "NOTIFY",
-    "CHECKPOINT", "DESCRIBE",
-     "DESC", "SAVEPOINT", "RELEASE", "LOCK", "FETCH", "CLOSE", "DISCARD", "COMMENT", "OPTIMIZE", "REFRESH",
-     "REINDEX", "END", "HELP",
-     "REPLACE", "SET", "RESET", "UNLISTEN", "CLUSTER", "SELECT", "INSERT", "CREATE", "WITH", "ALTER", "RENAME",
-     "UPSERT", "GO", "PRINT"}
+_OPAQUE_COMMANDS = frozenset(
+    {"CALL", "EXEC", "EXECUTE", "DO", "DECLARE", "PREPARE", "DROP", "KILL", "GRANT", "REVOKE", "TRUNCATE", "DELETE",
+     "UPDATE", "MERGE", "COPY", "LOAD", "ATTACH", "DETACH", "PURGE", "SHUTDOWN", "BACKUP", "RESTORE", "UNDROP",
+     "REASSIGN", "BULK", "HANDLER", "IMPORT", "RAISE"}
 )  # fmt: skip
-"""Commands the library does not model and that destroy nothing; an ALTER among them has no DROP (looked for apart)."""
+"""Statements the library keeps as text; what they run cannot be seen."""
 _EXPLAIN = re.compile(
     r"^\s*EXPLAIN\s+(?:\([^)]*\)|ANALY[SZ]E|VERBOSE|QUERY\s+PLAN|FORMAT\s*=?\s*\w+|EXTENDED|\s)*", re.IGNORECASE
 )
@@ -111,6 +108,8 @@ def _judge(statement: Statement, found: SqlEffects, sure: bool, depth: int) -> N
         or (re.search(r"^\s*EXEC", mask) and _RUNS.search(named))
         or re.search(r"\bCOPY\b.*\bPROGRAM\s*'", mask, re.DOTALL)
     ):
+        found.certain.add(K.DESTRUCTIVE_SQL)
+    if re.match(r"\W*ALTER\b.*\bDROP\b", mask, re.DOTALL):
         found.certain.add(K.DESTRUCTIVE_SQL)
     if _WRITES_FILE.search(mask):
         found.certain.add(K.FILE_WRITE_OUTSIDE)
@@ -165,7 +164,7 @@ def _parsed(text: str, mask: str, found: SqlEffects, sure: bool) -> None:
                 _nodes(tree, found)
         if not commands:
             return
-        opaque = opaque or any(str(item.this).upper() not in _QUIET_COMMANDS for item in commands)
+        opaque = opaque or any(str(item.this).upper() in _OPAQUE_COMMANDS for item in commands)
         if dialect == "mysql" and opaque:
             break
     if opaque or _unparsed(mask, sure):
