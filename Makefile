@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PROTOS := $(shell find protos -name '*.proto' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint typecheck protos docs bench up down doctor
+.PHONY: help run test lint typecheck protos docs bench bench-anomaly bench-analytics up down doctor
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,12 @@ docs: $(VENV)/.runtime ## write .env.example and docs/configure.md from the sett
 
 bench: $(VENV)/.dev ## measure overhead and throughput on this machine
 	$(BIN)/python -m tests.bench.relay
+
+bench-anomaly: $(VENV)/.dev ## measure the anomaly scorer on simulated tenants
+	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.anomaly $(ARGS)
+
+bench-analytics: $(VENV)/.dev ## measure ingestion and feeds of analytics
+	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.analytics $(ARGS)
 
 up: ## start the distributed profile with Docker
 	docker compose -f deploy/compose/compose.yaml up -d --wait

@@ -5,35 +5,49 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from fastapi import FastAPI
 
 from orca.analytics.v1 import analytics_pb2_grpc
 from orca.auth.v1 import auth_pb2_grpc
+from services.analytics.anomalies.calls import Calls
+from services.analytics.anomalies.job import AnomalyJob
+from services.analytics.anomalies.rates import Rates
 from services.analytics.clickhouse.client import ClickHouseStore
+from services.analytics.configuration import ConfigConsumer, Workspaces
 from services.analytics.consumers import EventConsumer
 from services.analytics.feeds import Feeds
 from services.analytics.grpc_server import AnalyticsServicer
 from services.analytics.http_api import build_api
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.storage.blocks import BlockStore
-from services.analytics.storage.tables import METADATA, MIGRATIONS
+from services.analytics.storage.episodes import EpisodeStore
+from services.analytics.storage.tables import METADATA, MIGRATIONS, OUTBOX
+from services.analytics.storage.workspaces import WorkspaceStore
 from services.analytics.writer import BlockWriter
 from services.common.clock import Clock, SystemClock
 from services.common.errors import Unavailable
 from services.common.eventlog.ports import EventLog
 from services.common.http import Authenticator, GrpcAuthenticator
 from services.common.ids import new_id
-from services.common.storage import Database
+from services.common.storage import Database, OutboxPublisher
 
 log = logging.getLogger("orca.analytics")
 
 RETRY_S = 2.0
 _LOCK_KEY = 0x0CA_C11C
+
+
+class Part(Protocol):
+    """Something that runs while the service does."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class App:
@@ -43,13 +57,14 @@ class App:
 
     def __init__(
         self, database: Database, store: ClickHouseStore, consumer: EventConsumer, asgi: FastAPI,
-        servicer: AnalyticsServicer,
+        servicer: AnalyticsServicer, parts: Sequence[Part],
     ) -> None:  # fmt: skip
         self.asgi = asgi
         self._database = database
         self._store = store
         self._consumer = consumer
         self._servicer = servicer
+        self._parts = parts
         self._opened = False
         self._opener: asyncio.Task[None] | None = None
 
@@ -74,6 +89,8 @@ class App:
                 await self._opener
         if self._opened:
             await self._consumer.stop()
+            for part in reversed(self._parts):
+                await part.stop()
         await self._store.close()
         await self._database.close()
 
@@ -89,6 +106,8 @@ class App:
                 await tx.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             await self._store.open()
         await self._consumer.start()
+        for part in self._parts:
+            await part.start()
         self._opened = True
 
     async def _open_later(self) -> None:
@@ -117,15 +136,24 @@ async def build(
         path=Path(settings.home) / "chdb",
         query_timeout_s=settings.analytics_query_timeout_s,
     )
-    writer = BlockWriter(BlockStore(database, settings.replica_id or new_id("analytics"), clock), store)
+    replica = settings.replica_id or new_id("analytics")
+    workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=settings.analytics_retention_days)
+    writer = BlockWriter(BlockStore(database, replica, clock), store)
     consumer = EventConsumer(
         log,
         writer,
         clock,
         flush_s=settings.analytics_flush_ms / 1000,
         flush_max_s=settings.analytics_flush_max_ms / 1000,
-        retention_days=settings.analytics_retention_days,
+        workspaces=workspaces,
     )
     if authenticator is None:
         authenticator = GrpcAuthenticator(auth_pb2_grpc.AuthServiceStub(channels("auth")))
-    return App(database, store, consumer, build_api(Feeds(store), authenticator), AnalyticsServicer(store))
+    publisher = OutboxPublisher(database, OUTBOX, log.producer(replica), clock)
+    learning_us = int(settings.analytics_learning_hours * 3_600_000_000)
+    job = AnomalyJob(
+        Rates(store, workspaces), Calls(store, learning_us=learning_us), EpisodeStore(database, clock, replica),
+        workspaces, publisher, clock,
+    )  # fmt: skip
+    parts = (publisher, ConfigConsumer(log, workspaces, store, clock), job)
+    return App(database, store, consumer, build_api(Feeds(store), authenticator), AnalyticsServicer(store), parts)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Histogram
 
+from orca.events.v1.events_pb2 import Envelope
+from services.analytics.configuration import Workspaces
 from services.analytics.domain.blocks import Item
 from services.analytics.events import GROUP, TABLES
 from services.analytics.processors import Unprocessable, decode, process
@@ -83,13 +85,13 @@ class EventConsumer:
         *,
         flush_s: float,
         flush_max_s: float,
-        retention_days: int,
+        workspaces: Workspaces,
     ) -> None:
         self._writer = writer
         self._clock = clock
         self._flush_s = flush_s
         self._flush_max_s = max(flush_s, flush_max_s)
-        self._retention_days = retention_days
+        self._workspaces = workspaces
         self._stopping = asyncio.Event()
         self._log = _SeekingLog(event_log)
         self._loop = ConsumerLoop(
@@ -123,6 +125,7 @@ class EventConsumer:
 
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
         """Writes one batch. Raises Poison before any effect, Unavailable to be called again."""
+        await self._workspaces.refresh()
         items: dict[TopicPartition, list[Item]] = {}
         for record in records:
             items.setdefault(TopicPartition(record.topic, record.partition), []).append(self._item(record))
@@ -143,10 +146,16 @@ class EventConsumer:
     def _item(self, record: ConsumedRecord) -> Item:
         try:
             envelope = decode(record.value)
-            row = process(envelope, TABLES[record.topic], self._retention_days)
+            row = process(envelope, TABLES[record.topic], self._workspaces.retention_days(envelope.workspace_id))
         except Unprocessable as error:
             raise Poison(record, str(error)) from None
-        return Item(record.offset, envelope.producer_id, envelope.producer_seq, row)
+        return Item(record.offset, envelope.producer_id, envelope.producer_seq, row, self._kept(envelope))
+
+    def _kept(self, envelope: Envelope) -> bool:
+        """A body without the workspace's current consent is not kept, whoever captured it."""
+        if envelope.WhichOneof("payload") != "capture":
+            return True
+        return self._workspaces.consents(envelope.workspace_id, envelope.capture.consent_version)
 
     async def _assigned(self, places: frozenset[TopicPartition]) -> None:
         consumer = self._log.last

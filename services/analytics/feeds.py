@@ -125,6 +125,14 @@ class Feeds:
         timeline.sort(key=lambda entry: entry[:2])
         return {**_run(workspace_id, rows[0]), "timeline": [entry[2] for entry in timeline], "truncated": truncated}
 
+    async def anomalies(
+        self, workspace_id: str, filters: FilterValues, span: Span, *, cursor: str | None, limit: int
+    ) -> Listing:
+        """Anomaly episodes by their last event, newest first."""
+        statement = queries.anomalies(workspace_id, filters, span, after=_position(cursor), limit=limit + 1)
+        rows = await self._rows(statement)
+        return _listing([(list(row[:2]), _anomaly(row)) for row in rows], limit)
+
     async def tools(
         self, workspace_id: str, filters: FilterValues, span: Span, *, cursor: str | None, limit: int
     ) -> Listing:
@@ -206,6 +214,18 @@ def _run(workspace_id: str, row: Sequence[Any]) -> dict[str, Any]:
         "models": sorted(columns["models"]),
         "tools": sorted(columns["tools"]),
         "hosts": sorted(columns["hosts"]),
+    }
+
+
+def _anomaly(row: Sequence[Any]) -> dict[str, Any]:
+    columns = dict(zip(queries.ANOMALY_COLUMNS, row, strict=True))
+    opened_us, updated_us = columns.pop("opened_us"), columns.pop("updated_us")
+    closed = columns["state"] == "closed" or columns["kind"].startswith("novel")
+    return {
+        **columns,
+        "occurred_at": iso(opened_us),
+        "updated_at": iso(updated_us),
+        "closed_at": iso(updated_us) if closed else None,
     }
 
 

@@ -76,7 +76,7 @@ def _filters(known: Any, given: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, text in given.items():
         wanted = known.get(name)
-        if wanted is None:
+        if wanted is None or wanted.match is Match.HIDE_FP:
             raise Invalid("filters: unknown column", param="filters")
         if wanted.match is Match.TEXT:
             values[name] = [text]

@@ -10,8 +10,17 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Query, Response
 
-from services.analytics.clickhouse.queries import RUN_FILTERS, USAGE_FILTERS, FilterValues, Span
-from services.analytics.domain.feeds import FIREWALL_EVENTS, MATCHES, REQUESTS, VERDICTS, Filter, Match
+from services.analytics.clickhouse.queries import ANOMALY_FILTERS, RUN_FILTERS, USAGE_FILTERS, FilterValues, Span
+from services.analytics.domain.feeds import (
+    ANOMALY_KINDS,
+    ANOMALY_STATES,
+    FIREWALL_EVENTS,
+    MATCHES,
+    REQUESTS,
+    VERDICTS,
+    Filter,
+    Match,
+)
 from services.analytics.feeds import CSV_ROWS_MAX, GROUPS, Feeds
 from services.common.errors import Invalid
 from services.common.http import Authenticator, Page, Principal, Role, create_api, ok, require
@@ -55,6 +64,7 @@ def filter_params(known: Mapping[str, Filter]) -> Callable[..., FilterValues]:
         ],
         Match.INT: Annotated[list[Annotated[int, Query(ge=0, le=2**31)]] | None, Query(max_length=VALUES_MAX)],
         Match.FLAG: Annotated[bool | None, Query()],
+        Match.HIDE_FP: Annotated[bool | None, Query(description="Leave out matches marked as false positives.")],
     }
 
     def dependency(**values: Any) -> FilterValues:
@@ -73,6 +83,7 @@ MatchFilters = Annotated[FilterValues, Depends(filter_params(MATCHES.filters))]
 EventFilters = Annotated[FilterValues, Depends(filter_params(FIREWALL_EVENTS.filters))]
 RunFilters = Annotated[FilterValues, Depends(filter_params(RUN_FILTERS))]
 RequestFilters = Annotated[FilterValues, Depends(filter_params(REQUESTS.filters))]
+AnomalyFilters = Annotated[FilterValues, Depends(filter_params(ANOMALY_FILTERS))]
 UsageFilters = Annotated[FilterValues, Depends(filter_params(USAGE_FILTERS))]
 
 
@@ -151,6 +162,21 @@ def _firewall_routes(api: FastAPI, feeds: Feeds) -> None:
         """Tools discovered, and whether an enabled policy covered them when last seen."""
         listing = await feeds.tools(principal.workspace_id, filters, span, cursor=page.cursor, limit=page.limit)
         return ok(listing.data())
+
+    @api.get("/api/workspace/firewall/anomalies", tags=["analytics"])
+    async def list_anomalies(principal: Developer, page: Page, span: InSpan, filters: AnomalyFilters) -> dict[str, Any]:
+        """Anomaly episodes in their current state, newest first. They inform; nothing is blocked by them."""
+        return ok(await _anomalies(feeds, principal.workspace_id, filters, span, cursor=page.cursor, limit=page.limit))
+
+
+async def _anomalies(
+    feeds: Feeds, workspace_id: str, filters: FilterValues, span: Span, *, cursor: str | None, limit: int
+) -> dict[str, Any]:
+    for name, known in (("kind", ANOMALY_KINDS), ("state", ANOMALY_STATES)):
+        given = filters.get(name, ())
+        if not isinstance(given, bool) and any(value not in known for value in given):
+            raise Invalid(f"{name}: must be one of {', '.join(known)}", param=name)
+    return (await feeds.anomalies(workspace_id, filters, span, cursor=cursor, limit=limit)).data()
 
 
 def _request_routes(api: FastAPI, feeds: Feeds) -> None:

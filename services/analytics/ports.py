@@ -28,3 +28,6 @@ class ColumnStore(Protocol):
 
     async def query(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Rows of a statement with `{name:Type}` parameters."""
+
+    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Runs a statement without an answer."""

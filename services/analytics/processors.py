@@ -86,7 +86,7 @@ def _firewall(envelope: Envelope) -> Values:
     return (
         it.id or envelope.event_id, it.tool_name, it.verdict, it.surface, it.reason, it.policy_id, it.policy_name,
         it.policy_version, it.rule_id, it.rule_label, it.args_summary, it.args_hash, it.destination, it.shadow,
-        it.gap, it.model, it.approval_id,
+        it.gap, it.model, it.approval_id, "",  # the writer knows the tool before it
     )  # fmt: skip
 
 
@@ -115,6 +115,19 @@ def _credit(envelope: Envelope) -> Values:
     return (it.kind, it.account_id, it.lease_id, *zero, it.amount_nano_usd, False, "", "", 0, 0, 0, 0, 0)
 
 
+def _capture(envelope: Envelope) -> Values:
+    it = envelope.capture
+    return (it.kind, it.body, it.truncated, it.consent_version)
+
+
+def _anomaly(envelope: Envelope) -> Values:
+    it = envelope.anomaly
+    return (
+        it.id, it.kind, it.series, it.state, it.observed, it.expected, it.score, it.probability, it.baseline_weeks,
+        it.tool_name, it.detail,
+    )  # fmt: skip
+
+
 _PROCESSORS: Mapping[str, tuple[str, Callable[[Envelope], Values]]] = {
     "decision": ("decisions", _decision),
     "refusals": ("decisions", _refusals),
@@ -123,4 +136,6 @@ _PROCESSORS: Mapping[str, tuple[str, Callable[[Envelope], Values]]] = {
     "request": ("requests", _request),
     "spend": ("spend", _spend),
     "credit": ("spend", _credit),
+    "capture": ("request_bodies", _capture),
+    "anomaly": ("anomalies", _anomaly),
 }

@@ -17,6 +17,9 @@ class AnalyticsSettings(OrcaSettings):
         500, ge=10, le=1500, description="Most time between two writes under load, milliseconds."
     )
     analytics_query_timeout_s: float = Field(10.0, gt=0, le=300, description="Deadline of one feed query, seconds.")
+    analytics_learning_hours: float = Field(
+        24.0, ge=0, le=24 * 60, description="Hours before a key's new hosts and a workspace's new tool paths are news."
+    )
     analytics_retention_days: int = Field(
         30, ge=1, le=180, description="Days that matches, requests, decisions and firewall events are kept."
     )

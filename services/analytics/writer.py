@@ -15,6 +15,7 @@ from services.analytics.domain.blocks import Block, Bounds, Item, build, cut
 from services.analytics.domain.rows import COLUMNS
 from services.analytics.events import TABLES
 from services.analytics.ports import ColumnStore
+from services.analytics.previous_tools import CALLS, Last, PreviousTools, Run
 from services.analytics.storage.blocks import BlockStore
 from services.common.eventlog.ports import TopicPartition
 from services.common.tracing import SpanKind, span
@@ -36,6 +37,7 @@ class BlockWriter:
     def __init__(self, blocks: BlockStore, store: ColumnStore) -> None:
         self._blocks = blocks
         self._store = store
+        self._previous = PreviousTools(store)
         self._states: dict[TopicPartition, PartitionState] = {}
 
     async def acquire(self, place: TopicPartition) -> int:
@@ -47,6 +49,7 @@ class BlockWriter:
     def release(self, place: TopicPartition) -> None:
         """Forgets a partition; what was not confirmed is the next owner's to repeat."""
         self._states.pop(place, None)
+        self._previous.forget()
 
     async def write(self, items: Mapping[TopicPartition, Sequence[Item]]) -> int:
         """Writes all items of owned partitions; returns how many rows. Raises Fenced, Unavailable."""
@@ -76,9 +79,13 @@ class BlockWriter:
         table = TABLES[bounds.topic]
         columns = list(map(list, zip(*(row.values for _, row in block.rows), strict=True)))
         count = len(block.rows)
+        learned: Mapping[Run, Last] = {}
+        if table == CALLS:
+            columns[-1], learned = await self._previous.before(block)
         columns += [[bounds.topic] * count, [bounds.partition] * count, [offset for offset, _ in block.rows]]
         with span(f"INSERT {table}", SpanKind.CLIENT, attributes={"db.system.name": "clickhouse"}):
             await self._store.insert(table, COLUMNS[table], columns, bounds.token)
+        self._previous.learn(learned)
 
 
 def _plan(

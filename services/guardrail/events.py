@@ -12,7 +12,7 @@ from services.guardrail.domain.model import Guardrail
 
 SERVICE = "guardrail"
 
-__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of", "mark_audit"]
+__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of", "mark_audit", "suppression_of"]
 
 
 def config_of(guardrail: Guardrail, operation: str, clock: Clock) -> Envelope:
@@ -65,4 +65,22 @@ def mark_audit(
         metadata={"match_id": match_id, "findings": count},
         service=SERVICE,
         clock=clock,
+    )
+
+
+def suppression_of(
+    workspace_id: str, suppression_id: str, rule_id: str, fingerprint: str, revision: int, deleted: bool, clock: Clock
+) -> Envelope:
+    """A finding suppressed or not any more, so that feeds can hide it."""
+    return Envelope(
+        producer_id=SERVICE,
+        occurred_at_unix_us=clock.now_us(),
+        workspace_id=workspace_id,
+        config=ConfigChange(
+            entity="suppression",
+            entity_id=suppression_id,
+            operation="delete" if deleted else "create",
+            version=revision,
+            fields_json=json.dumps({"fingerprint": fingerprint, "rule_id": rule_id}, separators=(",", ":")),
+        ),
     )

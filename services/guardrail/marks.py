@@ -79,6 +79,10 @@ class Marks:
                 item = _item(found, workspace_id, actor_id, digest, now_us) if old is None or old.deleted else old
                 items.append(replace(item, revision=revision, deleted=not suppress))
                 await exceptions.put_suppression(tx, items[-1])
+                config = events.suppression_of(
+                    workspace_id, items[-1].id, found.rule_id, digest, revision, not suppress, self._clock
+                )
+                await outbox_add(tx, outbox, topic=events.CONFIG, key=items[-1].id, envelope=config)
             if items:
                 verb = "guardrail_suppress" if suppress else "guardrail_unsuppress"
                 audit = events.mark_audit(

@@ -86,9 +86,9 @@ class ClickHouseStore:
 
         return await self._run(work)
 
-    async def command(self, sql: str) -> None:
+    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Runs a statement without an answer. Raises StoreUnavailable."""
-        await self._run(lambda: self._connected().command(sql))
+        await self._run(lambda: self._connected().command(sql, parameters=dict(parameters or {})))
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._closed:

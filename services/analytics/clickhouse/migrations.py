@@ -8,65 +8,14 @@ partition and unconfirmed, so 10,000 covers hours of blocks from all other parti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-WINDOW = "non_replicated_deduplication_window = 10000"
-
-
-@dataclass(frozen=True, slots=True)
-class ClickHouseMigration:
-    """One step of the schema."""
-
-    number: int
-    name: str
-    statements: tuple[str, ...]
-
+from services.analytics.clickhouse.ddl import PERSONAL_TTL, SPEND_TTL, WINDOW, ClickHouseMigration, event_table
+from services.analytics.clickhouse.rollups import LATER_MIGRATIONS
 
 MIGRATIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())
 -- A handful of rows, read whole: ordered by number only to have an order.
 ENGINE = MergeTree ORDER BY number
 """
-
-# Shared by every event table. 64-bit counters from the start: widening a column later rewrites it.
-_EVENT = """
-    event_id String,
-    occurred_at DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD),
-    workspace_id LowCardinality(String),
-    key_id String,
-    owner_user_id String,
-    environment LowCardinality(String),
-    request_id String,
-    run_id String,
-    step_id String,
-    parent_step_id String,
-    conversation_id String,
-    retention_days UInt16,
-"""
-_POSITION = """
-    _topic LowCardinality(String),
-    _partition Int32,
-    _offset Int64
-"""
-
-
-def _event_table(name: str, columns: str, order: str, ttl: str) -> str:
-    return f"""
-CREATE TABLE IF NOT EXISTS {name} ({_EVENT}{columns},{_POSITION})
-ENGINE = MergeTree
--- By month: retention drops whole parts, blocks are cut at this edge, a year has few partitions.
-PARTITION BY toYYYYMM(occurred_at)
--- A feed reads one workspace, newest first, with the id as tie-break of its cursor: a reverse range read.
-ORDER BY {order}
-{ttl}
-SETTINGS {WINDOW}
-"""
-
-
-_PERSONAL_TTL = """-- Per workspace: each row carries the retention that held when it was written.
-TTL toDateTime(occurred_at) + toIntervalDay(retention_days)"""
-_SPEND_TTL = """-- No personal data; baselines and usage need more than a year.
-TTL toDateTime(occurred_at) + INTERVAL 400 DAY"""
 
 _DECISIONS = """
     plane LowCardinality(String),
@@ -244,11 +193,11 @@ MIGRATIONS = (
         1,
         "event tables",
         (
-            _event_table("decisions", _DECISIONS, _BY_EVENT, _PERSONAL_TTL),
-            _event_table("matches", _MATCHES, _BY_ID, _PERSONAL_TTL),
-            _event_table("firewall_events", _FIREWALL, _BY_ID, _PERSONAL_TTL),
-            _event_table("requests", _REQUESTS, _BY_EVENT, _PERSONAL_TTL),
-            _event_table("spend", _SPEND, _BY_EVENT, _SPEND_TTL),
+            event_table("decisions", _DECISIONS, _BY_EVENT, PERSONAL_TTL),
+            event_table("matches", _MATCHES, _BY_ID, PERSONAL_TTL),
+            event_table("firewall_events", _FIREWALL, _BY_ID, PERSONAL_TTL),
+            event_table("requests", _REQUESTS, _BY_EVENT, PERSONAL_TTL),
+            event_table("spend", _SPEND, _BY_EVENT, SPEND_TTL),
         ),
     ),
     ClickHouseMigration(
@@ -256,4 +205,5 @@ MIGRATIONS = (
         "runs roll-up",
         (_RUNS, _RUNS_FROM_REQUESTS, _RUNS_FROM_MATCHES, _RUNS_FROM_FIREWALL),
     ),
+    *LATER_MIGRATIONS,
 )

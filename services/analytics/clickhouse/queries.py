@@ -60,6 +60,47 @@ def page(
     return Statement(sql, {**parameters, "row_limit": limit})
 
 
+ANOMALY_COLUMNS = (
+    "updated_us", "id", "kind", "series", "state", "observed", "expected", "score", "probability", "baseline_weeks",
+    "key_id", "run_id", "tool_name", "detail", "opened_us",
+)  # fmt: skip
+ANOMALY_FILTERS: Mapping[str, Filter] = {
+    name: Filter(name) for name in ("id", "kind", "series", "state", "key_id", "run_id", "tool_name")
+}
+
+
+def anomalies(
+    workspace_id: str, filters: FilterValues, span: Span, *, after: tuple[int, str] | None, limit: int
+) -> Statement:
+    """Episodes by their last event, newest first: columns of ANOMALY_COLUMNS. Numbers are those of the last event
+    that carried a score; a closing one only closes."""
+    clauses, parameters = _scope(workspace_id, {}, {}, span)
+    having = [f"has({{f_{name}:Array(String)}}, {name})" for name in filters]
+    parameters |= {f"f_{name}": values for name, values in filters.items()}
+    if after is not None:
+        having.append("(updated_us, id) < ({after_us:Int64}, {after_id:String})")
+        parameters |= {"after_us": after[0], "after_id": after[1]}
+    told = ", ".join(
+        f"argMaxIf(a.{column}, a.occurred_at, a.state != 'closed') AS {column}"
+        for column in ("observed", "expected", "score", "probability", "baseline_weeks", "key_id", "run_id",
+                       "tool_name", "detail")
+    )  # fmt: skip
+    inner = (
+        "SELECT toUnixTimestamp64Micro(max(a.occurred_at)) AS updated_us, a.id AS id, any(a.kind) AS kind, "
+        f"any(a.series) AS series, argMax(a.state, a.occurred_at) AS state, {told}, "
+        "toUnixTimestamp64Micro(min(a.occurred_at)) AS opened_us "
+        f"FROM (SELECT id, toString(kind) AS kind, series, toString(state) AS state, occurred_at, observed, expected, "
+        "score, probability, baseline_weeks, key_id, run_id, tool_name, detail "
+        f"FROM anomalies WHERE {' AND '.join(clauses)}) AS a GROUP BY a.id"
+    )
+    where = f"WHERE {' AND '.join(having)} " if having else ""
+    sql = (
+        f"SELECT {', '.join(ANOMALY_COLUMNS)} FROM ({inner}) {where}"
+        "ORDER BY updated_us DESC, id DESC LIMIT {row_limit:UInt32}"
+    )
+    return Statement(sql, {**parameters, "row_limit": limit})
+
+
 def one(feed: Feed, workspace_id: str, row_id: str) -> Statement:
     """The row of an id: the feed's fields, at most once."""
     columns = ", ".join(map(_read, feed.fields))
@@ -214,6 +255,15 @@ def usage(
     return Statement(sql, {**parameters, "row_limit": limit, "row_offset": offset})
 
 
+# A match all of whose findings were marked is a false positive; one without fingerprints cannot be marked.
+_NOT_FALSE_POSITIVE = (
+    "NOT (notEmpty(fingerprints) AND arrayAll(print -> has((SELECT groupArray(concat(rule_id, ':', fingerprint)) "
+    "FROM (SELECT rule_id, fingerprint, argMax(deleted, version) AS gone FROM suppressions "
+    "WHERE workspace_id = {workspace_id:String} GROUP BY rule_id, fingerprint) WHERE NOT gone), "
+    "concat(rule_id, ':', print)), fingerprints))"
+)
+
+
 def _scope(
     workspace_id: str, known: Mapping[str, Filter], filters: FilterValues, span: Span
 ) -> tuple[list[str], dict[str, Any]]:
@@ -221,7 +271,10 @@ def _scope(
     parameters: dict[str, Any] = {"workspace_id": workspace_id}
     for name, values in filters.items():
         wanted = known[name]
-        if wanted.match is Match.FLAG:
+        if wanted.match is Match.HIDE_FP:
+            if values:
+                clauses.append(_NOT_FALSE_POSITIVE)
+        elif wanted.match is Match.FLAG:
             clauses.append(f"{wanted.column} = {{f_{name}:{wanted.match.value}}}")
             parameters[f"f_{name}"] = int(bool(values))
         else:

@@ -42,6 +42,8 @@ class Item:
     producer_id: str
     producer_seq: int
     row: Row
+    # False: the record is counted as read, and leaves no row (a body without consent).
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def build(bounds: Bounds, items: Sequence[Item], producers: Mapping[str, int]) -
             # Re-insertion keeps the map in order of last use, oldest first, for the eviction below.
             seen.pop(item.producer_id, None)
             seen[item.producer_id] = item.producer_seq
-        rows.append((item.offset, item.row))
+        if item.kept:
+            rows.append((item.offset, item.row))
     while len(seen) > PRODUCERS_MAX:
         seen.pop(next(iter(seen)))
     return Block(bounds, tuple(rows), seen)

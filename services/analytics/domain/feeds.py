@@ -30,6 +30,7 @@ class Match(Enum):
     TEXT = "Array(String)"
     INT = "Array(Int64)"
     FLAG = "UInt8"
+    HIDE_FP = "hide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ MATCHES = Feed(
     ),
     _filters(
         *_SHARED, "id", "guardrail_id", "guardrail_name", "rule_id", "rule_type", "label", "action", "stage", "entity",
-        policy_id=Filter("guardrail_id"),
+        policy_id=Filter("guardrail_id"), hide_fp=Filter("fingerprints", Match.HIDE_FP),
     ),
 )  # fmt: skip
 
@@ -170,7 +171,25 @@ REQUESTS = Feed(
     ),
 )  # fmt: skip
 
-BY_TABLE: Mapping[str, Feed] = {feed.table: feed for feed in (MATCHES, FIREWALL_EVENTS, REQUESTS)}
+CAPTURES = Feed(
+    "request_bodies",
+    "event_id",
+    (
+        Field("id", "event_id"),
+        OCCURRED,
+        *_plain("key_id", "environment", "request_id", "run_id", "kind", "body"),
+        Field("truncated", "truncated", Kind.FLAG),
+        Field("consent_version", "consent_version"),
+    ),
+    _filters("key_id", "environment", "request_id", "run_id", "kind"),
+)
+
+BY_TABLE: Mapping[str, Feed] = {
+    **{feed.table: feed for feed in (MATCHES, FIREWALL_EVENTS, REQUESTS)}, "captures": CAPTURES,
+}  # fmt: skip
+
+ANOMALY_KINDS = ("rate_spike", "burn_spike", "retry_loop", "novel_egress", "novel_path")
+ANOMALY_STATES = ("opened", "updated", "closed")
 
 VERDICTS = ("allow", "audit", "deny", "sanitize", "pending_approval", "observe")
 GROUPINGS: Mapping[str, str] = {

@@ -38,6 +38,7 @@ _PAYLOAD_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "firewall_events": (
         "id", "tool_name", "verdict", "surface", "reason", "policy_id", "policy_name", "policy_version", "rule_id",
         "rule_label", "args_summary", "args_hash", "destination", "shadow", "gap", "model", "approval_id",
+        "previous_tool",
     ),
     "requests": (
         "model", "upstream_model", "channel_id", "endpoint", "stream", "status_code", "status", "error_code",
@@ -49,6 +50,11 @@ _PAYLOAD_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "kind", "account_id", "lease_id", "reservation_nano_usd", "settled_nano_usd", "unconfirmed_nano_usd",
         "blocked_nano_usd", "overrun_nano_usd", "amount_nano_usd", "estimated", "model", "channel_id",
         "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "attempt",
+    ),
+    "request_bodies": ("kind", "body", "truncated", "consent_version"),
+    "anomalies": (
+        "id", "kind", "series", "state", "observed", "expected", "score", "probability", "baseline_weeks",
+        "tool_name", "detail",
     ),
 }  # fmt: skip
 

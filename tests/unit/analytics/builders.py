@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orca.events.v1.events_pb2 import (
+    ConfigChange,
     Envelope,
     FirewallEvaluation,
     GuardrailMatch,
@@ -30,6 +31,8 @@ TOPIC_OF = {
     "credit": topics.SPEND,
     "decision": topics.DECISIONS,
     "refusals": topics.DECISIONS,
+    "capture": topics.CAPTURES,
+    "anomaly": topics.ANOMALIES,
 }
 
 
@@ -86,6 +89,14 @@ def spend(at_s: float = 0, *, settled: int = 1500, **fields: Any) -> Envelope:
         input_tokens=10, cached_input_tokens=4, output_tokens=5, reasoning_tokens=1, attempt=1,
     )  # fmt: skip
     return envelope(at_s, spend=payload, **fields)
+
+
+def config(entity: str, entity_id: str, version: int, fields_json: str, operation: str = "update") -> Envelope:
+    """A change of configuration in `ws_1`."""
+    change = ConfigChange(
+        entity=entity, entity_id=entity_id, operation=operation, version=version, fields_json=fields_json
+    )
+    return envelope(key_id="", config=change)
 
 
 class FakeLog:

@@ -13,20 +13,31 @@ import pytest
 from fastapi import Request
 
 from orca.events.v1.events_pb2 import Envelope
+from services.analytics.anomalies.calls import Calls
+from services.analytics.anomalies.job import AnomalyJob
+from services.analytics.anomalies.rates import Rates
 from services.analytics.clickhouse.client import ClickHouseStore
+from services.analytics.configuration import ConfigConsumer, Workspaces
 from services.analytics.consumers import EventConsumer
 from services.analytics.feeds import Feeds
 from services.analytics.http_api import build_api
 from services.analytics.storage.blocks import BlockStore
-from services.analytics.storage.tables import METADATA, MIGRATIONS
+from services.analytics.storage.episodes import EpisodeStore
+from services.analytics.storage.tables import METADATA, MIGRATIONS, OUTBOX
+from services.analytics.storage.workspaces import WorkspaceStore
 from services.analytics.writer import BlockWriter
 from services.common.errors import Unauthorized
+from services.common.eventlog import topics
+from services.common.eventlog.ports import ConsumedRecord
 from services.common.http import Principal, Role
-from services.common.storage import Database
+from services.common.storage import Database, OutboxPublisher
 from tests.support.clock import ManualClock
 from tests.unit.analytics.builders import FakeLog
 
-TABLES = ("decisions", "matches", "firewall_events", "requests", "spend", "runs")
+TABLES = (
+    "decisions", "matches", "firewall_events", "requests", "spend", "runs", "activity_hourly", "activity_minutely",
+    "tool_transitions", "key_hosts", "request_bodies", "anomalies", "suppressions",
+)  # fmt: skip
 
 
 class HeaderAuthenticator:
@@ -49,12 +60,20 @@ class Fixture:
     log: FakeLog = field(default_factory=FakeLog)
     clock: ManualClock = field(default_factory=ManualClock)
 
+    def __post_init__(self) -> None:
+        self.workspaces = Workspaces(WorkspaceStore(self.database), self.clock, retention_days=30)
+
     def writer(self, owner: str = "a", store: Any = None) -> BlockWriter:
         return BlockWriter(BlockStore(self.database, owner, self.clock), store or self.store)
 
     def consumer(self, owner: str = "a", store: Any = None) -> EventConsumer:
         return EventConsumer(
-            self.log, self.writer(owner, store), self.clock, flush_s=0.001, flush_max_s=0.002, retention_days=30
+            self.log,
+            self.writer(owner, store),
+            self.clock,
+            flush_s=0.001,
+            flush_max_s=0.002,
+            workspaces=self.workspaces,
         )
 
     async def consume(self, *envelopes: Envelope, owner: str = "a", store: Any = None) -> None:
@@ -70,6 +89,32 @@ class Fixture:
         idle.cancel()
         await consumer.stop()
         await stopped
+
+    def job(self, learning_us: int = 0) -> AnomalyJob:
+        publisher = OutboxPublisher(self.database, OUTBOX, self.log.producer("job"), self.clock)
+        return AnomalyJob(
+            Rates(self.store, self.workspaces), Calls(self.store, learning_us=learning_us),
+            EpisodeStore(self.database, self.clock, "a"), self.workspaces, publisher, self.clock,
+        )  # fmt: skip
+
+    async def told(self) -> list[Envelope]:
+        """Drains the outbox into the log, as the publisher would; returns the events."""
+        publisher = OutboxPublisher(self.database, OUTBOX, self.log.producer("job"), self.clock)
+        await publisher.drain()
+        sent, self.log.sent = self.log.sent, []
+        events = [Envelope.FromString(record.value) for record in sent]
+        self.log.add(*events)
+        return events
+
+    async def configure(self, *envelopes: Envelope) -> None:
+        """Hands configuration changes to their consumer."""
+        consumer = ConfigConsumer(self.log, self.workspaces, self.store, self.clock)
+        await consumer.handle(
+            [
+                ConsumedRecord(topics.CONFIG, 0, offset, b"", item.SerializeToString(), (), 0)
+                for offset, item in enumerate(envelopes)
+            ]
+        )
 
     async def count(self, table: str) -> int:
         return int((await self.store.query(f"SELECT count() FROM {table}", {}))[0][0])

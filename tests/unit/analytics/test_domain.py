@@ -87,6 +87,8 @@ def test_rows_and_tables_have_the_same_columns(table: str) -> None:
     body = re.search(rf"CREATE TABLE IF NOT EXISTS {table} \((.*?)\)\nENGINE", ddl, re.S)
     assert body is not None
     names = re.findall(r"^\s+(\w+) [A-Z]", body.group(1), re.M)
+    for added, after in re.findall(rf"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS (\w+) \w+ AFTER (\w+)", ddl):
+        names.insert(names.index(after) + 1, added)
     assert tuple(names) == COLUMNS[table]
 
 

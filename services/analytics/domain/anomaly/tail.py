@@ -51,6 +51,17 @@ def cost_tail(observed: Floats, expected: Floats, scale: Floats, freedom: float)
     return np.clip(z, -Z_MAX, Z_MAX), np.where(t >= 0, upper, 1.0 - upper)
 
 
+def z_of_log(log_probability: Floats) -> Floats:
+    """The z of a tail probability given as a logarithm."""
+    z = -special.ndtri_exp(np.minimum(log_probability, -1e-12))
+    return np.asarray(np.clip(z, -Z_MAX, Z_MAX), dtype=np.float64)
+
+
+def probability_of(z: Floats) -> Floats:
+    """The upper tail probability of a z."""
+    return np.asarray(special.ndtr(-z), dtype=np.float64)
+
+
 def _far_count_z(k: Floats, mean: Floats, shape: Floats) -> Floats:
     """z beyond what doubles hold, from the deviance of the negative binomial (a saddle-point bound)."""
     deviance = k * np.log(np.maximum(k, 1e-12) / mean) - (k + shape) * np.log((k + shape) / (mean + shape))
