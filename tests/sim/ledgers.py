@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -102,7 +102,12 @@ class MemoryLedger:
     positions: dict[int, int] = field(default_factory=dict)
 
     async def rpc(self, name: str, request: Any) -> Any:
-        return {"Acquire": self._acquire, "Renew": self._renew, "Release": self._release}[name](request)
+        methods: dict[str, Callable[[Any], Any]] = {
+            "Acquire": self._acquire,
+            "Renew": self._renew,
+            "Release": self._release,
+        }
+        return methods[name](request)
 
     async def accounts(self) -> Mapping[str, Account]:
         return self.known

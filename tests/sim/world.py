@@ -7,8 +7,9 @@ published twice, redelivered or late, clocks that run at different speeds, and l
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orca.auth.v1.auth_pb2 import KeyRecord, WorkspaceRecord
@@ -165,10 +166,8 @@ class World:
 
     def _start(self, number: int) -> None:
         self.incarnations += 1
-        clock = self.clocks[number][0]
-        self.relays[number] = Relay(
-            f"relay{number}", self.incarnations, self.disks[number], self.networks[number], clock
-        )
+        name, clock = f"relay{number}", self.clocks[number][0]
+        self.relays[number] = Relay(name, self.incarnations, self.disks[number], self.networks[number], clock)
 
     async def _request(self, relay: Relay, key: Key, chance: float) -> None:
         draw = random.Random(chance)
@@ -340,8 +339,7 @@ class World:
                 raise Violated(f"{account_id}: {amounts.forfeited} was forfeited though no disk was lost")
         self._check_bill(accounts)
 
-    def _check_bill(self, accounts: dict[str, Account] | object) -> None:
-        assert isinstance(accounts, dict)
+    def _check_bill(self, accounts: Mapping[str, Account]) -> None:
         for key in self.keys:
             account = accounts.get(f"acc_{key.number}", Account(Kind.KEY, None))
             refused = accounts.get(f"acc_{key.number}:blocked", Account(Kind.BLOCKED, None))
@@ -352,9 +350,7 @@ class World:
                 raise Violated(f"key {key.number} was billed {key.billed}, booked {booked}, at most {most}")
 
 
-async def _tolerated(call: object) -> None:
+async def _tolerated(call: Awaitable[None]) -> None:
     """The background's errors are logged and tried again."""
-    try:
-        await call  # type: ignore[misc]
-    except OrcaError:
-        pass
+    with contextlib.suppress(OrcaError):
+        await call
