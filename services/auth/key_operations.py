@@ -106,6 +106,7 @@ class KeyOperations:
             "name": fields.name,
             "account_id": row.account_id,
             "credit_limit_nano_usd": fields.credit_limit_nano_usd,
+            "blocked_output_limit_nano_usd": fields.blocked_output_limit_nano_usd,
             "environment": fields.environment,
             "enabled": fields.enabled,
             "owner_user_id": fields.owner_user_id,
