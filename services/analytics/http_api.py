@@ -164,7 +164,7 @@ def _firewall_routes(api: FastAPI, feeds: Feeds) -> None:
         return ok(listing.data())
 
     @api.get("/api/workspace/firewall/anomalies", tags=["analytics"])
-    async def list_anomalies(principal: Developer, page: Page, span: InSpan, filters: AnomalyFilters) -> dict[str, Any]:
+    async def list_anomalies(principal: Member, page: Page, span: InSpan, filters: AnomalyFilters) -> dict[str, Any]:
         """Anomaly episodes in their current state, newest first. They inform; nothing is blocked by them."""
         return ok(await _anomalies(feeds, principal.workspace_id, filters, span, cursor=page.cursor, limit=page.limit))
 

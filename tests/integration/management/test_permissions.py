@@ -58,6 +58,11 @@ ACTIONS: tuple[tuple[str, str, str], ...] = (
     ("firewall_event_read", "GET", f"{FW}/events"),
     ("run_read", "GET", f"{FW}/runs"),
     ("run_read", "GET", f"{FW}/runs/none"),
+    ("anomaly_read", "GET", f"{FW}/anomalies"),
+    ("posture_write", "POST", f"{FW}/autonomy"),
+    ("posture_write", "POST", f"{FW}/templates/apply"),
+    ("firewall_policy_read", "GET", f"{FW}/autonomy"),
+    ("firewall_policy_read", "GET", f"{FW}/templates"),
     ("sandbox_run", "POST", "/api/guardrail/evaluate"),
     ("sandbox_run", "POST", "/api/guardrail/simulate"),
     ("approval_read", "GET", f"{FW}/approvals"),
@@ -153,7 +158,7 @@ async def test_the_table_is_covered() -> None:
     elsewhere = {
         # Each has its own test below, or waits for its routes.
         "gateway_key_write", "ownership_transfer", "workspace_delete",
-        "anomaly_read", "posture_write", "match_raw_read", "capture_read", "mcp_server_manage",
+        "match_raw_read", "capture_read", "mcp_server_manage",
     }  # fmt: skip
     assert {action for action, _, _ in ACTIONS} | elsewhere == set(LEAST_ROLE)
 
