@@ -33,9 +33,12 @@ T = TypeVar("T")
 
 def fingerprinter(key: bytes, workspace_id: str) -> Fingerprint:
     """Keyed digests of matched substrings; they differ between workspaces."""
-    scoped = hmac.new(key, workspace_id.encode(), hashlib.sha256).digest()
+    scoped = b""
 
     def fingerprint(text: str) -> str:
+        nonlocal scoped
+        # Most texts have no match, and so need no digest at all.
+        scoped = scoped or hmac.new(key, workspace_id.encode(), hashlib.sha256).digest()
         data = text.encode("utf-8", "surrogatepass")
         return hmac.new(scoped, data, hashlib.sha256).hexdigest()[:_FINGERPRINT_HEX]
 

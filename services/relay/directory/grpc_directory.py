@@ -10,6 +10,7 @@ kept: lookups go by their HMAC.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import logging
 from collections import OrderedDict
@@ -65,7 +66,7 @@ class GrpcDirectory:
         on_key_change: Callable[[KeyRecord], None] | None = None,
     ) -> None:
         self._auth = auth_stub
-        self._pepper = pepper
+        self._keyed = hmac.new(pepper, digestmod=hashlib.sha256)
         self._replica_id = replica_id
         self._clock = clock
         self._max_age_s = max_age_s
@@ -160,7 +161,10 @@ class GrpcDirectory:
         return self._models.find(workspace_id, model)
 
     def _digest(self, secret: str) -> bytes:
-        return hmac.digest(self._pepper, secret.encode("utf-8", "surrogatepass"), "sha256")
+        # A copy of the keyed state: the one-shot digest gives up the interpreter's lock, which costs more than hashing.
+        keyed = self._keyed.copy()
+        keyed.update(secret.encode("utf-8", "surrogatepass"))
+        return keyed.digest()
 
     def _young(self) -> bool:
         at = self._young_at_s
