@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc.aio
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from orca.auth.v1 import auth_pb2, auth_pb2_grpc
 from orca.firewall.v1 import firewall_pb2_grpc
@@ -31,6 +32,11 @@ from services.firewall.hooks import Hooks
 from services.firewall.housekeeping import Housekeeping
 from services.firewall.http_api import build_api
 from services.firewall.lookups import NameLookups
+from services.firewall.mcp.gateway import PATH as MCP_PATH
+from services.firewall.mcp.gateway import McpGateway
+from services.firewall.mcp.results import Results
+from services.firewall.mcp.servers import Servers
+from services.firewall.mcp.servers_api import add_servers
 from services.firewall.policies import Policies
 from services.firewall.posture import Postures
 from services.firewall.posture_api import add_posture
@@ -71,6 +77,7 @@ class App:
     servicer: FirewallServicer
     sender: Sender
     housekeeping: Housekeeping
+    mcp: McpGateway
 
     def register(self, server: RpcServer) -> None:
         """Adds the gRPC service."""
@@ -81,11 +88,13 @@ class App:
         await self.snapshot.start()
         await self.publisher.start()
         await self.sender.start()
+        await self.mcp.start()
         await self.housekeeping.start()
 
     async def stop(self) -> None:
         """Publishes what is left and closes the database."""
         await self.housekeeping.stop()
+        await self.mcp.stop()
         await self.sender.stop()
         await self.snapshot.stop()
         await self.publisher.stop()
@@ -126,6 +135,11 @@ async def build(
     api = build_api(policies, snapshot, evaluator, vault, sender, GrpcAuthenticator(auth))
     add_approvals(api, approvals, policies, vault, clock)
     add_posture(api, postures, policies)
+    allowed = parse_networks(settings.upstream_allow_cidrs)
+    servers = Servers(database, vault, publisher, clock, allowed)
+    add_servers(api, servers)
+    mcp = McpGateway(gateway, servers, hooks, evaluator, Results(guardrail))
+    api.router.routes.append(Route(MCP_PATH, endpoint=mcp, include_in_schema=False))
     add_hooks(api, gateway, hooks, approvals, clock)
     return App(
         name="firewall",
@@ -135,5 +149,6 @@ async def build(
         publisher=publisher,
         servicer=FirewallServicer(evaluator, policies, approvals, redeemer, clock),
         sender=sender,
+        mcp=mcp,
         housekeeping=Housekeeping([postures.finish, approvals.sweep, counters.sweep]),
     )

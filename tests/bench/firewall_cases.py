@@ -190,7 +190,7 @@ def _carriers(text: str, rng: random.Random) -> Iterator[Call]:
 
 def attacks(seed: int = 7) -> list[Case]:
     """The attack set; another seed draws other combinations."""
-    rng = random.Random(seed)  # noqa: S311 - a reproducible choice of cases, no secret
+    rng = random.Random(seed)
     found: list[Case] = []
     for command in SHELL:
         for text in rng.sample(list(_disguises(command, rng)), 8):
@@ -254,7 +254,7 @@ def _structured() -> Iterator[Case]:
 
 def benign(seed: int = 7) -> list[Case]:
     """Everyday calls."""
-    rng = random.Random(seed)  # noqa: S311 - a reproducible choice of cases, no secret
+    rng = random.Random(seed)
     found: list[Case] = []
     for command in BENIGN_SHELL:
         for tool, key in (("bash", "command"), ("shell.run", "cmd"), ("run_terminal_cmd", "command")):

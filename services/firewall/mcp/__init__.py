@@ -1,0 +1,1 @@
+"""The MCP gateway: registered servers, the client that reaches them, the server that merges them."""
