@@ -50,12 +50,21 @@ class GuardrailServicer(PostureMethods, guardrail_pb2_grpc.GuardrailServiceServi
             Asker(context.key_id, context.request_id, context.model),
         )
 
+    def _pinned(self, resolution: Resolution, workspace_id: str, pin: common_pb2.PolicyRef) -> Resolution:
+        """The version that the input was judged with, while it is cached, else what applies now."""
+        held = self._snapshot.version(pin.id, pin.version) if pin.id and pin.version else None
+        if held is None or held.guardrail.workspace_id != workspace_id:
+            return resolution
+        return Resolution(held, resolution.dangling)
+
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         """Judges all segments of one stage."""
         stage = STAGES.get(request.stage)
         if stage is None:
             raise Invalid("stage: must be input or output", param="stage")
         resolution = self._snapshot.resolve(request.context.workspace_id, request.guardrail_id)
+        if stage is Stage.OUTPUT:
+            resolution = self._pinned(resolution, request.context.workspace_id, request.policy)
         response = pb.CheckResponse(policy=ref_of(resolution), outcome=pb.OUTCOME_PASSED)
         response.output_mode = pb.OUTPUT_MODE_NONE
         if resolution.policy is None:
@@ -97,10 +106,11 @@ class GuardrailServicer(PostureMethods, guardrail_pb2_grpc.GuardrailServiceServi
 
     def _open(self, opened: pb.StreamOpen) -> _Stream:
         resolution = self._snapshot.resolve(opened.context.workspace_id, opened.guardrail_id)
-        policy = resolution.policy
-        if policy is not None and opened.policy_version not in (0, policy.guardrail.version):
-            policy = self._snapshot.version(policy.guardrail.id, opened.policy_version) or policy
-        reference = ref_of(Resolution(policy, resolution.dangling))
+        pin = opened.policy
+        if not pin.id and resolution.policy is not None:
+            pin = common_pb2.PolicyRef(id=resolution.policy.guardrail.id, version=opened.policy_version)
+        resolution = self._pinned(resolution, opened.context.workspace_id, pin)
+        reference, policy = ref_of(resolution), resolution.policy
         if policy is None:
             return _Stream(reference, None)
         sources = [segment_of(segment) for segment in opened.sources]

@@ -64,7 +64,11 @@ class CompiledPolicy:
         self.watches: tuple[Watch, ...] = tuple(Watch(finders[key], tuple(uses[key])) for key in finders)
         self.gate = Gate(gated(enumerate(watch.finder for watch in self.watches)), native=native)
         self.open: tuple[int, ...] = tuple(n for n in range(len(self.watches)) if n not in self.gate.finders)
-        self.tags = _BUILT_IN_TAGS | {use.tag for watch in self.watches for use in watch.uses}
+        # Of both stages: an answer that was masked comes back as history.
+        own_tags = {rule.mask_tag for rule in guardrail.rules} | {
+            custom.tag for rule in guardrail.rules for custom in rule.custom_entities
+        }
+        self.tags = _BUILT_IN_TAGS | own_tags
         self.enforces = any(
             Action.FLAG is not action
             for _, rule in self.rules

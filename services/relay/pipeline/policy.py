@@ -81,6 +81,7 @@ class Planes:
                 guardrail_pb2.Segment(path=s.path, role=s.role, kind=KINDS[s.kind], text=s.text) for s in segments
             ],
             sources=x.sources if stage == guardrail_pb2.STAGE_OUTPUT else (),
+            policy=x.guardrail if stage == guardrail_pb2.STAGE_OUTPUT else None,
         )
         return await self.ask(self.guardrail.Check, request)
 

@@ -101,6 +101,7 @@ class TextGuard:
                 guardrail_id=self._x.key.key.guardrail_id,
                 policy_version=self._x.guardrail.version,
                 sources=self._x.sources,
+                policy=self._x.guardrail,
             )
         )
 

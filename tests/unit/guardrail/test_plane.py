@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orca.common.v1.common_pb2 import PolicyExistsRequest, RequestContext
+from orca.common.v1.common_pb2 import PolicyExistsRequest, PolicyRef, RequestContext
 from orca.guardrail.v1 import guardrail_pb2 as pb
 from services.common.errors import Unavailable
 from tests.unit.guardrail.builders import rule
@@ -157,6 +158,57 @@ async def test_a_stream_keeps_the_version_it_began_with(service: Harness) -> Non
     await service.request("PUT", f"/api/guardrail/{created['id']}", {"rules": []})
     answers = await stream(service, [opened(version=1), chunk("bob@example.com", last=True), END])
     assert answers[0].released[0].text == "[EMAIL]"
+
+
+async def test_an_answer_is_judged_by_the_version_that_judged_its_request(service: Harness) -> None:
+    first = await service.create(is_default=True, rules=[rule()])
+    pin = PolicyRef(id=first["id"], version=1)
+    await service.request("PUT", f"/api/guardrail/{first['id']}", {"rules": []})
+    other = await service.create(name="other", is_default=True, rules=[])
+    _, foreign = await service.request(
+        "POST", "/api/guardrail", {"name": "foreign", "rules": [rule()]}, who="w2/DEVELOPER"
+    )
+
+    async def judged(policy: PolicyRef) -> tuple[str, int, int]:
+        request = pb.CheckRequest(context=RequestContext(workspace_id="w1"), stage=pb.STAGE_OUTPUT, policy=policy)
+        request.segments.add(kind=pb.SEGMENT_KIND_TEXT, text="bob@example.com")
+        answer = await service.servicer.Check(request, None)
+        return answer.policy.id, answer.policy.version, answer.outcome
+
+    assert await judged(pin) == (first["id"], 1, pb.OUTCOME_MASKED)
+    now = (other["id"], 1, pb.OUTCOME_PASSED)
+    assert await judged(PolicyRef()) == now
+    assert await judged(PolicyRef(id=first["id"], version=99)) == now
+    assert await judged(PolicyRef(id=foreign["data"]["id"], version=1)) == now
+
+
+async def test_edits_under_load_drop_no_request(service: Harness) -> None:
+    created = await service.create(is_default=True, rules=[rule()])
+    path = f"/api/guardrail/{created['id']}"
+
+    async def edits() -> None:
+        for number in range(10):
+            await service.request("PUT", path, {"rules": [rule(label=str(number))]})
+
+    async def requests() -> list[tuple[int, str]]:
+        answers = []
+        for _ in range(100):
+            answer = await check(service, "bob@example.com")
+            answers.append((answer.policy.version, answer.replacements[0].text))
+            await asyncio.sleep(0)
+        return answers
+
+    _, *batches = await asyncio.gather(edits(), requests(), requests())
+    assert {text for batch in batches for _, text in batch} == {"[EMAIL]"}
+    assert all(versions == sorted(versions) for versions in ([version for version, _ in batch] for batch in batches))
+    assert (await check(service, "x")).policy.version == 11
+
+
+async def test_nothing_matches_inside_the_tag_of_a_rule_that_asks_others(service: Harness) -> None:
+    judge = rule(type="llm_judge", stage="output", judge_model="m", judge_rubric="r", mask_tag="UNKIND")
+    await service.create(is_default=True, rules=[rule(type="keyword", stage="input", terms=["unkind"]), judge])
+    assert (await check(service, "so [UNKIND]")).outcome == pb.OUTCOME_PASSED
+    assert (await check(service, "so unkind")).outcome == pb.OUTCOME_MASKED
 
 
 async def test_policy_exists_is_scoped_to_the_workspace(service: Harness) -> None:
