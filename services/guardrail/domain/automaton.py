@@ -17,7 +17,7 @@ try:
 except ImportError:  # the wheel exists for the platforms we ship; elsewhere the confirming engine works alone
     hyperscan = None  # type: ignore[assignment]
 
-MAX_CANDIDATES = 20_000
+MAX_CANDIDATES = 100_000
 """Candidates of one scan; a text with more is read by the confirming patterns alone."""
 
 Candidates = dict[int, list[int]]

@@ -100,7 +100,7 @@ class CompiledPolicy:
 
         `hold`: shadow position from which on the gated finders are undecided.
         """
-        candidates = self.gate.candidates(view)
+        candidates = self.gate.candidates(view, view.to_shadow(floor) if floor else 0)
         if candidates is None:
             for number in self.gate.finders:
                 yield number, self.watches[number].finder.find(view, cursors.get(number, floor), final)

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 import re2
 
 from services.guardrail.domain import automaton, entities
 from services.guardrail.domain.automaton import Automaton, Trigger
+from services.guardrail.domain.context import CONTEXT
 from services.guardrail.domain.finders import BuiltIn
 from services.guardrail.domain.forms import latin1_options
 from services.guardrail.domain.text import TextView
@@ -23,6 +25,8 @@ from services.guardrail.domain.text import TextView
 Ends = list[Sequence[int]]
 """Candidates' ends of one finder, per trigger."""
 
+_NOTHING: Mapping[int, Ends] = MappingProxyType({})
+_DIGIT = re.compile(rb"[0-9]")
 _OPENS = re.compile(rb"[0-9+(:@/]")
 _WORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.%'+-\x81"
 _SPACED = re.compile(
@@ -73,6 +77,7 @@ class Gate:
         self._partial = (
             re2.compile(rf"(?:{'|'.join(partials)})\z".encode("ascii"), latin1_options()) if partials else None
         )
+        self._digitless = [finder for finder in self.finders.values() if not finder.needs_digit]
         self._own = [finder for finder in self.finders.values() if not finder.partials]
         self._longest = max((finder.longest for finder in self.finders.values() if finder.partials), default=0) + 1
 
@@ -85,8 +90,14 @@ class Gate:
                 if not trigger.words:
                     self._shapes.setdefault(catalogue.shape_numbers[trigger], []).append((number, place))
 
-    def candidates(self, view: TextView) -> dict[int, Ends] | None:
-        """Candidates per watch, none for watches without; None when the whole text must be read."""
+    def candidates(self, view: TextView, low: int = 0) -> Mapping[int, Ends] | None:
+        """Candidates per watch of matches that begin at shadow position `low` or later, none for watches without.
+
+        None when the whole text must be read.
+        """
+        data = view.shadow
+        if not _DIGIT.search(data, low) and not any(finder.may_find(data, low) for finder in self._digitless):
+            return _NOTHING
         if not self._native:
             return None
         catalogue = _catalogue()
@@ -101,6 +112,8 @@ class Gate:
             if hits is None:
                 return None
             for pattern, ends in hits.items():
+                if low and ends[-1] + CONTEXT < low:
+                    continue
                 for number, place in users.get(pattern, ()):
                     self._add(found, number, place, [end - shift for end in ends] if shift else ends)
         if view.has_other_letters:
@@ -118,7 +131,9 @@ class Gate:
     def hold(self, data: bytes) -> int:
         """Shadow position from which on a match of any finder may begin that the text's end cuts off."""
         size = len(data)
-        hold = min((finder.hold(data) for finder in self._own), default=size)
+        hold = size
+        for finder in self._own:
+            hold = min(hold, finder.hold(data))
         if self._partial is None:
             return hold
         low = max(0, size - self._longest)

@@ -6,8 +6,6 @@ it, because nobody can tell what it hid, and masking twice must change nothing.
 
 from __future__ import annotations
 
-import re
-
 _DIGITS = frozenset(b"0123456789")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _TAG = 0
@@ -17,18 +15,34 @@ _AFTER = frozenset(b"-/\\+&~")
 LABEL_REACH = 24
 """Characters before a match in which a label such as `order no.` is looked for."""
 
-_OTHER_THING = re.compile(
-    rb"(?i)(?<![a-z0-9])(?:order|invoice|inv|part|sku|item|ticket|tracking|model|serial|case|ref|reference|isbn|issn|ean|upc"
-    rb"|product|batch|lot|build|version|commit|rev|revision|job|task|issue|bug|page|row|line|offset|id|uid|pid|tid|seq"
-    rb"|sequence|size|bytes|port|code|error|step|epoch|total|amount|price|sum|bestellung|rechnung|commande|facture|pedido"
-    rb"|factura|ordine|fattura|zamowienie)(?:[ _-]?(?:no|nr|num|number|id|code))?[ .:=#\"'(-]{0,4}\Z"
+_OTHER_THINGS = frozenset(
+    b"order invoice inv part sku item ticket tracking model serial case ref reference isbn issn ean upc product batch lot"
+    b" build version commit rev revision job task issue bug page row line offset id uid pid tid seq sequence size bytes port"
+    b" code error step epoch total amount price sum po rma bestellung rechnung commande facture pedido factura ordine"
+    b" fattura zamowienie".split()
 )
-_VERSION = re.compile(
-    rb"(?i)(?:(?<![a-z0-9])(?:version|versions|ver|release|released|build|rev|revision|firmware|driver|patch|v|upgraded?"
-    rb"|downgraded?|updated?|section|chapter|clause|figure|table|oid|schema|assembly|productversion|fileversion|sdk|kernel)"
-    rb"(?: (?:to|from|is|of|number|no\.?))?[ :=.\"'(v-]{0,4}|[<>=~^]= ?|(?<![a-z])v)\Z"
+_VERSIONS = frozenset(
+    b"version versions ver release released build rev revision firmware driver patch v upgrade upgraded downgrade downgraded"
+    b" update updated section sections chapter clause figure table oid schema assembly productversion fileversion sdk"
+    b" kernel".split()
 )
-_PRODUCT = re.compile(rb"[A-Za-z]/\Z")
+_FILLERS = frozenset(b"no nr num number id code to from is of".split())
+_PINS = (b"==", b">=", b"<=", b"~=", b"^", b"~", b"~>", b"!=")
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PUNCTUATION = b" .:=#\"'(-_"
+
+
+def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:
+    """True when the word right before `start`, or the one before a filler such as `no.`, is known."""
+    left = data[max(0, start - LABEL_REACH) : start].rstrip(_PUNCTUATION)
+    rest = left.rstrip(_LETTERS)
+    word = left[len(rest) :].lower()
+    if word in known:
+        return True
+    if word not in _FILLERS:
+        return False
+    left = rest.rstrip(_PUNCTUATION)
+    return left[len(left.rstrip(_LETTERS)) :].lower() in known
 
 
 def continues_number(data: bytes, start: int, end: int) -> bool:
@@ -88,12 +102,14 @@ def has_digit_neighbour(data: bytes, start: int, end: int) -> bool:
 
 def named_otherwise(data: bytes, start: int) -> bool:
     """True when a label right before the match says that it is something else, such as an order number."""
-    return _OTHER_THING.search(data[max(0, start - LABEL_REACH) : start]) is not None
+    return _label(data, start, _OTHER_THINGS)
 
 
 def is_version(data: bytes, start: int, end: int) -> bool:
     """True for four dotted numbers that the text calls a version, a section or a product."""
-    left = data[max(0, start - LABEL_REACH) : start]
-    if _VERSION.search(left):
+    if _label(data, start, _VERSIONS) or data[max(0, start - 4) : start].rstrip(b" \"'").endswith(_PINS):
         return True
-    return data[start:end].endswith(b".0.0") and _PRODUCT.search(left) is not None
+    # A product's token in a user agent, such as Chrome/120.0.0.0; hosts before a slash do not end in zeros.
+    return (
+        data[start - 1 : start] == b"/" and data[start - 2 : start - 1].isalpha() and data[start:end].endswith(b".0.0")
+    )

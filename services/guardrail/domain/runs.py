@@ -14,6 +14,7 @@ from services.guardrail.domain.shapes import Shape
 from services.guardrail.domain.text import TextView
 
 _LOCAL_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+'-\x81"
+_ADDRESS_CHARS = _LOCAL_CHARS + b"@"
 _LOCAL_RUN = re.compile(rb"[A-Za-z0-9._%+'\x81-]{1,64}\Z")
 _DOMAIN = re.compile(rb"[A-Za-z0-9\x81.-]{3,254}")
 _LABEL = re.compile(rb"[A-Za-z0-9\x81](?:[A-Za-z0-9\x81-]{0,61}[A-Za-z0-9\x81])?\Z")
@@ -38,10 +39,15 @@ class EmailFinder:
     triggers: tuple[Trigger, ...] = (Trigger(r"[a-z0-9_%+'\x81-]@[a-z0-9\x81]", True, _MAX_LOCAL, 0),)
     partials: tuple[str, ...] = ()
     longest = _MAX_LOCAL + 1 + _MAX_DOMAIN
+    needs_digit = False
+
+    def may_find(self, data: bytes, low: int) -> bool:
+        """See `BuiltIn`."""
+        return data.find(b"@", low) >= 0
 
     def hold(self, data: bytes) -> int:
         """Where an address may begin that the text's end cuts off."""
-        return max(len(data.rstrip(_LOCAL_CHARS + b"@")), len(data) - self.longest - 2)
+        return max(len(data.rstrip(_ADDRESS_CHARS)), len(data) - self.longest - 2)
 
     def reads_elsewhere(self, _view: TextView) -> bool:
         """See `BuiltIn`."""
@@ -119,6 +125,11 @@ class RunFinder:
     """A prefix and the run of characters after it, at most `longest` together; `accept` judges and trims."""
 
     partials: tuple[str, ...] = ()
+    needs_digit = False
+
+    def may_find(self, _data: bytes, _low: int) -> bool:
+        """See `BuiltIn`."""
+        return True
 
     def __init__(
         self, prefix: str, chars: bytes, longest: int, accept: Callable[[bytes, int, int], int | None]

@@ -101,8 +101,16 @@ class Shape:
 
     @property
     def trigger_longest(self) -> int:
-        """Longest trigger in characters: a match begins at most so many before a trigger's end."""
-        return self._prefix.width
+        """Longest trigger in characters: a match begins at most so many before a trigger's end.
+
+        One more where a trigger ends with a word boundary, which an automaton sees one character late.
+        """
+        return self._prefix.width + 1
+
+    @cached_property
+    def needs_digit(self) -> bool:
+        """True when every match has a digit in it."""
+        return _needs_digit(self._root)
 
     @cached_property
     def partial(self) -> str:
@@ -110,6 +118,17 @@ class Shape:
         cut = "|".join(_cut_option(option) for option in self._root.options)
         body = rf"(?:(?:{cut})|(?:{self._root.pattern})(?s:.){{1,{LOOK_AHEAD}}})"
         return f"(?i:{body})" if self.ignore_case else body
+
+
+def _needs_digit(node: _Node) -> bool:
+    if isinstance(node, _Atom):
+        inner = node.text.strip("[]").replace("-", "")
+        return bool(inner) and inner.isdigit()
+    if isinstance(node, _Repeat):
+        return node.low > 0 and _needs_digit(node.item)
+    if isinstance(node, _Choice):
+        return all(_needs_digit(option) for option in node.options)
+    return any(_needs_digit(item) for item in node.items)
 
 
 def _cut_option(option: _Sequence) -> str:
@@ -138,13 +157,23 @@ def _cut(node: _Node) -> str:
     return out
 
 
+def _is_fixed(node: _Node) -> bool:
+    return isinstance(node, _Atom) or (isinstance(node, _Repeat) and node.low == node.high)
+
+
 def _shortest(option: _Sequence) -> _Sequence:
-    """The sequence without what may be absent at its end."""
+    """The sequence without what may be absent at its end; a boundary stays behind what has one length."""
     items = list(option.items)
+    fixed = True
     while items:
         last = items[-1]
-        if (isinstance(last, _Atom) and not last.text) or (isinstance(last, _Repeat) and last.low == 0):
+        if isinstance(last, _Atom) and not last.text:
+            if fixed and len(items) > 1 and _is_fixed(items[-2]):
+                break
             items.pop()
+        elif isinstance(last, _Repeat) and last.low == 0:
+            items.pop()
+            fixed = False
         elif isinstance(last, _Repeat) and last.high > last.low:
             items[-1] = _Repeat(last.item, last.low, last.low)
             break

@@ -28,6 +28,9 @@ from services.guardrail.domain.text import is_ignorable, partial_tag_start
 LOOK_BEHIND = 256
 """Code points kept after their release: context words, boundaries, and mask tags cut by the buffer's start."""
 
+_TRIM_STEP = 128
+"""Code points by which a buffer may outgrow `LOOK_BEHIND` before it is cut, so that not every piece pays for it."""
+
 MAX_FIELDS = 1024
 """Fields of one stream."""
 
@@ -138,8 +141,11 @@ class StreamScanner:
         boundary = state.base + visible
         new: list[Finding] = []
         if self._policy.watches:
-            boundary = self._scan(state, state.text[:visible], final, boundary, new)
-        limits = self._limits(state)
+            text = state.text if visible == len(state.text) else state.text[:visible]
+            boundary = self._scan(state, text, final, boundary, new)
+        limits = self._limits(state) if self._policy.limits else []
+        if not (new or limits or state.pending):
+            return self._release_clean(state, max(boundary, state.released))
         self._tally.add(new + limits, state.text, state.base)
         state.pending += [finding for finding in new if finding.action in (Action.BLOCK, Action.MASK)]
         block = folding.first_block(state.pending + limits)
@@ -161,6 +167,9 @@ class StreamScanner:
         hold = len(view.shadow) if final else policy.gate.hold(view.shadow)
         floor = max(0, min(len(text), state.floor - base))
         cursors = {number: max(0, min(len(text), at - base)) for number, at in state.cursors.items()}
+        for number in policy.gate.finders.keys() & cursors.keys():
+            # A gated finder that found nothing since has been decided up to the floor all the same.
+            cursors[number] = max(cursors[number], floor)
         boundary = min(boundary, max(state.floor, base + view.from_shadow(hold)))
         state.floor = boundary
         for number, scan in policy.scan(view, hold, final, floor, cursors):
@@ -188,6 +197,14 @@ class StreamScanner:
         state.pending = [finding for finding in state.pending if finding.end > boundary]
         state.released = boundary
         self._trim(state)
+        return text
+
+    def _release_clean(self, state: _Field, boundary: int) -> str:
+        """The same where nothing is masked, which is what most pieces of most streams are."""
+        text = state.text[state.released - state.base : boundary - state.base]
+        state.released = boundary
+        if boundary - state.base > LOOK_BEHIND + _TRIM_STEP:
+            self._trim(state)
         return text
 
     def _trim(self, state: _Field) -> None:

@@ -15,7 +15,7 @@ from services.guardrail.domain import acceptors, validators
 from services.guardrail.domain.catalogue.entry import Entity, bound, forms, free, raw
 from services.guardrail.domain.validators import on_compact
 
-_AADHAAR = "aadhaar|aadhar|adhaar|uidai|uid|aadhaar no|आधार|আধার|ஆதார்|ఆధార్"
+_AADHAAR = "aadhaar|aadhar|adhaar|uidai|aadhaar no|आधार|আধার|ஆதார்|ఆధార్"
 _PAN = "pan|pan card|pan no|pan number|permanent account|permanent account number|income tax|पैन"
 _MYNUMBER = "my number|mynumber|individual number|kojin bango|マイナンバー|個人番号|マイナンバ"
 _RRN = "rrn|resident registration|resident registration number|jumin|주민등록번호|주민번호|주민등록"

@@ -60,7 +60,7 @@ _PPS = "pps|ppsn|pps number|pps no|personal public service|public service number
 _VAT = (
     "vat|vat id|vat number|vat no|vat reg|ust-id|ustid|ust-idnr|ustidnr|ust id|umsatzsteuer|umsatzsteuer-id"
     "|tva|iva|btw"
-    "|btw-nummer|moms|momsnr|alv|mwst|uid|nip|dph|dic|pvm|pvn|km|kmkr|partita iva|p.iva|piva|tax id|tax number"
+    "|btw-nummer|moms|momsnr|alv|mwst|nip|dph|dic|pvm|pvn|km|kmkr|partita iva|p.iva|piva|tax id|tax number"
     "|afm|vies|aafm"
 )
 

@@ -94,7 +94,12 @@ ENTITIES: tuple[Entity, ...] = (
         "IPv4 with four octets, not called a version; IPv6 of RFC 4291 with a digit in it",
         forms(
             raw(r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b", acceptors.ip_v4),
-            raw(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,36}", acceptors.ip_v6),
+            raw(
+                r"(?:[0-9A-Fa-f]{1,4}:){6,7}[0-9A-Fa-f.]{1,15}"
+                r"|(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::[0-9A-Fa-f:.]{0,38}",
+                acceptors.ip_v6,
+            ),
+            digits=True,
         ),
         misses="octal and integer spellings, IPv6 without any digit",
     ),

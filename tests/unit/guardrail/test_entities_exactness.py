@@ -1,0 +1,140 @@
+"""The automaton loses nothing, and streams find what whole texts hold: over all entities, random texts and cuts."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.guardrail.domain import entities
+from services.guardrail.domain.check import check
+from services.guardrail.domain.engine import CompiledPolicy
+from services.guardrail.domain.model import Outcome, Segment, Stage
+from services.guardrail.domain.stream import StreamScanner
+from tests.unit.guardrail.builders import fingerprint, guardrail, policy, rule
+from tests.unit.guardrail.test_entities import FOUND, LEFT_ALONE, parse
+
+ALL = list(entities.NAMES)
+NUMBERS = sorted({number for texts in FOUND.values() for text in texts for number in parse(text)[1]})
+SENTENCES = sorted(
+    {parse(text)[0] for texts in FOUND.values() for text in texts} | {t for texts in LEFT_ALONE.values() for t in texts}
+)
+WORDS = sorted(
+    {word for entity in entities.CATALOGUE.values() for word in entity.context.split("|")[:3] if word}
+    | {"December", "mar", "AB", "order", "version", "[EMAIL]", "[SSN]", "https://", "eyJ", "www.", "@", "+", "http"}
+)
+JOINTS = [
+    " ",
+    "  ",
+    ".",
+    ", ",
+    "-",
+    "/",
+    ":",
+    "=",
+    "_",
+    "",
+    "",
+    "(",
+    ")",
+    "\n",
+    "\u200b",
+    "é",
+    "日",
+    "¹",
+    "\x00",
+    "٣",
+    "5",
+]
+
+pieces = st.one_of(
+    st.sampled_from(NUMBERS),
+    st.sampled_from(WORDS),
+    st.sampled_from(JOINTS),
+    st.sampled_from(SENTENCES),
+    st.text(max_size=3),
+    st.text(alphabet="0123456789 -./()AB", max_size=20),
+    st.builds(lambda s, n: s[: n % (len(s) + 1)], st.sampled_from(NUMBERS), st.integers(0, 99)),
+)
+texts = st.lists(pieces, max_size=14).map("".join)
+spaced = st.lists(pieces, max_size=14).map(" ".join)
+cut_lists = st.lists(st.integers(min_value=0, max_value=5000), max_size=30)
+subsets = st.lists(st.sampled_from(ALL), min_size=1, max_size=8, unique=True)
+
+EVERYTHING = guardrail(rule(entities=ALL, stage="both"))
+NATIVE = CompiledPolicy(EVERYTHING, Stage.OUTPUT)
+PLAIN = CompiledPolicy(EVERYTHING, Stage.OUTPUT, native=False)
+
+
+def cut(text: str, cuts: list[int]) -> list[str]:
+    edges = [0, *sorted(place % (len(text) + 1) for place in cuts), len(text)]
+    return [text[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def stream(compiled: CompiledPolicy, chunks: list[str]) -> str:
+    scanner = StreamScanner(compiled)
+    released = "".join(scanner.push("0.content", chunk) for chunk in chunks)
+    return released + scanner.finish().get("0.content", "")
+
+
+def whole(compiled: CompiledPolicy, text: str) -> str:
+    return check(compiled, [Segment(text, role="assistant")], fingerprint).replacements.get(0, text)
+
+
+def found(compiled: CompiledPolicy, text: str) -> list[tuple[str, int, int]]:
+    return sorted((f.entity, f.start, f.end) for f in compiled.find(text, "assistant"))
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.one_of(texts, spaced))
+def test_the_automaton_and_the_confirming_engine_agree(text: str) -> None:
+    assert found(NATIVE, text) == found(PLAIN, text)
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_they_agree_on_every_example(text: str) -> None:
+    assert found(NATIVE, text) == found(PLAIN, text)
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.one_of(texts, spaced), cut_lists)
+def test_a_stream_of_every_entity_equals_the_whole_text(text: str, cuts: list[int]) -> None:
+    assert stream(NATIVE, cut(text, cuts)) == whole(NATIVE, text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(texts, spaced), cut_lists, subsets)
+def test_a_stream_of_some_entities_equals_the_whole_text(text: str, cuts: list[int], names: list[str]) -> None:
+    some = policy(rule(entities=names), stage=Stage.OUTPUT)
+    assert stream(some, cut(text, cuts)) == whole(some, text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(spaced, cut_lists)
+def test_without_the_automaton_a_stream_equals_the_whole_text(text: str, cuts: list[int]) -> None:
+    assert stream(PLAIN, cut(text, cuts)) == whole(NATIVE, text)
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_character_by_character_equals_the_whole_text(text: str) -> None:
+    assert stream(NATIVE, list(text)) == whole(NATIVE, text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(texts, spaced))
+def test_masking_everything_twice_changes_nothing(text: str) -> None:
+    once = whole(NATIVE, text)
+    assert whole(NATIVE, once) == once
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts, cut_lists)
+def test_nothing_of_a_blocked_match_is_released(text: str, cuts: list[int]) -> None:
+    blocking = policy(rule(entities=ALL, action="block"), stage=Stage.OUTPUT)
+    verdict = check(blocking, [Segment(text, role="assistant")], fingerprint)
+    released = stream(blocking, cut(text, cuts))
+    first = min((f.start for _, f in verdict.findings), default=len(text))
+    assert text.startswith(released)
+    assert len(released) <= first if verdict.outcome is Outcome.BLOCKED else released == text
