@@ -16,15 +16,15 @@ LABEL_REACH = 24
 """Characters before a match in which a label such as `order no.` is looked for."""
 
 _OTHER_THINGS = frozenset(
-    b"order invoice inv part sku item ticket tracking model serial case ref reference isbn issn ean upc product batch lot"
-    b" build version commit rev revision job task issue bug page row line offset id uid pid tid seq sequence size bytes port"
-    b" code error step epoch total amount price sum po rma bestellung rechnung commande facture pedido factura ordine"
-    b" fattura zamowienie".split()
+    b"order invoice inv part sku item ticket tracking model serial case ref reference isbn issn ean upc"
+    b" product batch lot build version commit rev revision job task issue bug page row line offset id uid"
+    b" pid tid seq sequence size bytes port code error step epoch total amount price sum po rma bestellung"
+    b" rechnung commande facture pedido factura ordine fattura zamowienie".split()
 )
 _VERSIONS = frozenset(
-    b"version versions ver release released build rev revision firmware driver patch v upgrade upgraded downgrade downgraded"
-    b" update updated section sections chapter clause figure table oid schema assembly productversion fileversion sdk"
-    b" kernel".split()
+    b"version versions ver release released build rev revision firmware driver patch v upgrade upgraded"
+    b" downgrade downgraded update updated section sections chapter clause figure table oid schema assembly"
+    b" productversion fileversion sdk kernel".split()
 )
 _FILLERS = frozenset(b"no nr num number id code to from is of".split())
 _PINS = (b"==", b">=", b"<=", b"~=", b"^", b"~", b"~>", b"!=")
