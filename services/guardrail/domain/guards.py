@@ -6,6 +6,8 @@ it, because nobody can tell what it hid, and masking twice must change nothing.
 
 from __future__ import annotations
 
+import re
+
 _DIGITS = frozenset(b"0123456789")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _TAG = 0
@@ -19,17 +21,33 @@ _OTHER_THINGS = frozenset(
     b"order invoice inv part sku item ticket tracking model serial case ref reference isbn issn ean upc"
     b" product batch lot build version commit rev revision job task issue bug page row line offset id uid"
     b" pid tid seq sequence size bytes port code error step epoch total amount price sum po rma bestellung"
-    b" rechnung commande facture pedido factura ordine fattura zamowienie".split()
+    b" rechnung commande facture pedido factura ordine fattura zamowienie pesel cpr bsn nhs sin tfn abn npi"
+    b" cnpj cpf rut imei iccid imsi meid gtin vin".split()
 )
 _VERSIONS = frozenset(
     b"version versions ver release released build rev revision firmware driver patch v upgrade upgraded"
     b" downgrade downgraded update updated section sections chapter clause figure table oid schema assembly"
     b" productversion fileversion sdk kernel".split()
 )
-_FILLERS = frozenset(b"no nr num number id code to from is of".split())
+_FILLERS = frozenset(b"no nr num number id code to from is of on at me us".split())
 _PINS = (b"==", b">=", b"<=", b"~=", b"^", b"~", b"~>", b"!=")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PUNCTUATION = b" .:=#\"'(-_"
+
+
+_ACCOUNT = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -][0-9A-Za-z]{4}){0,7}[ -]\Z")
+
+
+def inside_account(data: bytes, start: int) -> bool:
+    """True when the match goes on a bank account number in groups of four (ISO 13616)."""
+    return (
+        data[max(0, start - 1) : start] in (b" ", b"-") and _ACCOUNT.search(data, max(0, start - 41), start) is not None
+    )
+
+
+def is_called(data: bytes, start: int, known: frozenset[bytes]) -> bool:
+    """True when one of the words stands right before `start`, a filler such as `no.` aside; or another script does."""
+    return _label(data, start, known) or any(byte >= 0x80 for byte in data[max(0, start - 3) : start])
 
 
 def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:

@@ -33,6 +33,12 @@ _DATE = re.compile(
     rb"|[0-3]?[0-9][-/.][01]?[0-9][-/.](?:19|20)?[0-9]{2})(?:[^0-9]|\Z)"
 )
 _DECIMAL = re.compile(rb"[1-9][0-9]*\.[0-9]+\Z")
+_CALLS = frozenset(
+    b"phone telephone tel telefon telefono telefone telefoon call mobile mob cell cellphone fax whatsapp"
+    b" dial sms handy mobil rufnummer portable celular cellulare movil tlf hotline helpline".split()
+)
+"""Words that must stand right before a number of fewer than nine digits."""
+
 _TYPES = (
     *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan"),
     "voicemail",
@@ -97,6 +103,8 @@ def international(view: TextView, start: int, end: int) -> int | None:
     first = data[start : start + 1]
     if start and (data[start - 1 : start].isalnum() or data[start - 1] in b"\x00$_+-.=%/\\"):
         return None
+    if first != b"+" and guards.inside_account(data, start):
+        return None
     for candidate in _ends(data, start, end):
         if guards.touches_tag(data, start, candidate):
             continue
@@ -155,14 +163,14 @@ def in_context(view: TextView, start: int, end: int) -> int | None:
         return None
     if start and data[start : start + 1] != b"(" and data[start - 1] in b"-/#=$+_":
         return None
-    if guards.named_otherwise(data, start):
+    if guards.named_otherwise(data, start) or guards.inside_account(data, start):
         return None
     for candidate in _ends(data, start, end):
         token = data[start:candidate]
         digits = _digits(token)
         if guards.touches_tag(data, start, candidate) or _DATE.match(token) or len(digits) > 13:
             continue
-        if _DECIMAL.match(token):
+        if _DECIMAL.match(token) or (len(digits) < 9 and not guards.is_called(data, start, _CALLS)):
             continue
         if data[candidate : candidate + 1] in (b"-", b"/") and data[candidate + 1 : candidate + 2].isalnum():
             continue

@@ -12,6 +12,7 @@ from datetime import date
 from stdnum import bitcoin as stdnum_bitcoin
 from stdnum import ean, luhn
 from stdnum import iban as stdnum_iban
+from stdnum.iso7064 import mod_11_2
 from stdnum.us import ssn as stdnum_ssn
 
 _NOT_ALNUM = re.compile(r"[^0-9A-Za-z]+")
@@ -50,7 +51,7 @@ _CARD_PREFIXES: tuple[tuple[int, int, frozenset[int]], ...] = (
     (38, 39, frozenset(range(14, 20))),
     (3528, 3589, frozenset(range(16, 20))),
     (62, 62, frozenset(range(16, 20))),
-    (81, 82, frozenset(range(16, 20))),
+    (81, 82, frozenset({16})),
     (50, 50, frozenset(range(12, 20))),
     (56, 58, frozenset(range(12, 20))),
     (60, 61, frozenset(range(12, 20))),
@@ -65,14 +66,25 @@ _CARD_PREFIXES: tuple[tuple[int, int, frozenset[int]], ...] = (
 Maestro and the other debit schemes of 50, 56–69, Mir, Troy, Uzcard, Humo. (lowest, highest prefix, lengths)"""
 
 
+def _by_four_digits() -> dict[str, frozenset[int]]:
+    """Lengths of the schemes that a number's first four digits lead to."""
+    table: dict[str, frozenset[int]] = {}
+    for low, high, lengths in _CARD_PREFIXES:
+        scale = 10 ** (4 - len(str(low)))
+        for prefix in range(low * scale, (high + 1) * scale):
+            table[str(prefix)] = table.get(str(prefix), frozenset()) | lengths
+    return table
+
+
+_CARD_LENGTHS = _by_four_digits()
+_NO_LENGTHS: frozenset[int] = frozenset()
+
+
 def is_card_number(digits: str) -> bool:
     """True for a number of a known scheme's prefix and length with a valid Luhn digit."""
-    if not 12 <= len(digits) <= 19 or len(set(digits)) == 1:
+    if len(digits) not in _CARD_LENGTHS.get(digits[:4], _NO_LENGTHS) or len(set(digits)) == 1:
         return False
-    known = any(
-        low <= int(digits[: len(str(low))]) <= high and len(digits) in lengths for low, high, lengths in _CARD_PREFIXES
-    )
-    return known and luhn.is_valid(digits)
+    return bool(luhn.is_valid(digits))
 
 
 def is_trade_number(digits: str) -> bool:
@@ -83,6 +95,27 @@ def is_trade_number(digits: str) -> bool:
 def is_ssn(text: str) -> bool:
     """A number that the Social Security Administration may have issued."""
     return bool(stdnum_ssn.is_valid(compact(text)))
+
+
+_ITIN_GROUPS = frozenset((*range(50, 66), *range(70, 89), *range(90, 93), *range(94, 100)))
+
+
+def is_itin(text: str) -> bool:
+    """Taxpayer number. Source: IRS Internal Revenue Manual 3.21.263, the ranges of the fourth and fifth digit."""
+    digits = compact(text)
+    return digits[0] == "9" and int(digits[3:5]) in _ITIN_GROUPS
+
+
+_CN_PROVINCES = frozenset(
+    (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83)
+)
+
+
+def is_cn_resident_id(text: str) -> bool:
+    """Resident identity number. Source: GB 11643-1999 (mod 11-2 of ISO 7064) and the provinces of GB/T 2260."""
+    value = compact(text)
+    year, month, day = int(value[6:10]), int(value[10:12]), int(value[12:14])
+    return int(value[:2]) in _CN_PROVINCES and _is_date(year, month, day) and bool(mod_11_2.is_valid(value))
 
 
 def is_iban(compacted: str) -> bool:

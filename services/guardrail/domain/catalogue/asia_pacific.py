@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from stdnum.au import abn as au_abn
 from stdnum.au import tfn as au_tfn
-from stdnum.cn import ric as cn_ric
 from stdnum.in_ import aadhaar as in_aadhaar
 from stdnum.in_ import pan as in_pan
 from stdnum.jp import in_ as jp_in
@@ -61,8 +60,8 @@ ENTITIES: tuple[Entity, ...] = (
     ),
     Entity(
         "cn_resident_id",
-        "region, date and ISO 7064 mod 11-2 check (python-stdnum)",
-        forms(free(r"\b[1-9][0-9]{5}[ ]?(?:18|19|20)[0-9]{6}[ ]?[0-9]{3}[0-9Xx]\b", cn_ric.is_valid)),
+        "province, date and ISO 7064 mod 11-2 check (python-stdnum)",
+        forms(free(r"\b[1-9][0-9]{5}[ ]?(?:18|19|20)[0-9]{6}[ ]?[0-9]{3}[0-9Xx]\b", validators.is_cn_resident_id)),
         context="",
         misses="fifteen-digit numbers of the first generation",
     ),

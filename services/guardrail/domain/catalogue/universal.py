@@ -24,18 +24,20 @@ _BIRTH_WORDS = (
     "|जन्म तिथि|जन्मतिथि"
 )
 _PHONE_WORDS = (
-    "phone|phone number|telephone|tel|telefon|telefono|telefone|telefoon|telefonnummer|puhelin|call|callback"
+    "phone|phone number|telephone|tel|telefon|telefono|telefone|telefoon|telefonnummer|puhelin|call"
+    "|rufen|rufen sie|bel|bellen|callback"
     "|mobile|mob|cell|cellphone"
-    "|fax|whatsapp|contact|dial|sms|text|ring|reach|handy|mobil|mobilnummer|rufnummer|portable|numero|celular"
+    "|fax|whatsapp|contact|dial|sms|text|ring|reach|handy|mobil|mobilnummer|rufnummer|portable|celular"
     "|cellulare"
     "|movil|gsm|tlf|puh|komorka|cep|cep telefonu|ligue|appelez|appeler|llama|llame|chiama|hotline|helpline"
-    "|телефон|тел|мобильный|звоните|номер|電話|携帯|电话|手机|联系电话|전화|휴대폰|연락처|هاتف|جوال|رقم|טלפון|נייד|फोन|मोबाइल|โทร"
+    "|телефон|тел|мобильный|звоните|電話|携帯|电话|手机|联系电话|전화|휴대폰|연락처|هاتف|جوال|טלפון|נייד|फोन|मोबाइल|โทร"
     "|โทรศัพท์|มือถือ|τηλ|τηλέφωνο|κινητό"
 )
 _MONTH = (
     r"(?:jan|feb|mar|apr|may|mai|maj|jun|jul|aug|sep|set|oct|okt|out|nov|dec|dez|dic|gen|ene|fev|avr|abr|mag|giu|lug|ago"
     r"|ott|jui|aou|ma|ju|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|sty)[a-z]{0,7}"
 )
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _DATE_SHAPE = (
     r"\b(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.] ?[0-9]{1,2}[-/.] ?(?:[0-9]{4}|[0-9]{2})"
     rf"|[0-9]{{1,2}}(?:st|nd|rd|th|\.)?[ -](?:de |of )?{_MONTH}\.?,?[ -](?:de )?[0-9]{{4}}"
@@ -93,7 +95,7 @@ ENTITIES: tuple[Entity, ...] = (
         "ip",
         "IPv4 with four octets, not called a version; IPv6 of RFC 4291 with a digit in it",
         forms(
-            raw(r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b", acceptors.ip_v4),
+            raw(rf"\b{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\b", acceptors.ip_v4),
             raw(
                 r"(?:[0-9A-Fa-f]{1,4}:){6,7}[0-9A-Fa-f.]{1,15}"
                 r"|(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::[0-9A-Fa-f:.]{0,38}",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
-from stdnum.us import itin as us_itin
 from stdnum.us import rtn as us_rtn
 
 from services.guardrail.domain import acceptors, validators
 from services.guardrail.domain.catalogue.entry import Entity, bound, forms, raw
 from services.guardrail.domain.validators import always
 
-_SSN = "ssn|ss|social|social security|social security no|social security number|soc sec|ssa number"
+_SSN = (
+    "ssn|ss|my social|your social|social is|social security|social security no|social security number|soc sec"
+    "|ssa number"
+)
 _ITIN = "itin|individual taxpayer|taxpayer id|taxpayer identification|taxpayer|tin|tax id|tax identification"
 _PASSPORT = "passport|passport no|passport number|passport book|travel document"
 _ROUTING = "routing|aba|rtn|transit|bank routing|routing transit"
@@ -29,7 +31,7 @@ _NDC = "ndc|national drug code|drug code|drug|medication|rx|dispensed|prescripti
 _MRN = (
     "mrn|medical record|medical record no|medical record number|medical record num|patient id|patient number"
     "|patient no"
-    "|patient|chart number|chart no|hospital number|record number|emr|ehr"
+    "|chart number|chart no|hospital number|record number|emr|ehr"
 )
 
 
@@ -64,10 +66,10 @@ ENTITIES: tuple[Entity, ...] = (
     ),
     Entity(
         "itin",
-        "leading 9 and assigned groups (python-stdnum)",
+        "leading 9 and assigned groups",
         forms(
-            raw(r"\b9[0-9]{2}-[0-9]{2}-[0-9]{4}\b", acceptors.unlabelled(us_itin.is_valid)),
-            bound(r"\b9[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{4}\b", us_itin.is_valid, _ITIN),
+            raw(r"\b9[0-9]{2}-[0-9]{2}-[0-9]{4}\b", acceptors.unlabelled(validators.is_itin)),
+            bound(r"\b9[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{4}\b", validators.is_itin, _ITIN),
         ),
         context=_ITIN,
     ),
