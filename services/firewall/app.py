@@ -10,6 +10,7 @@ import grpc.aio
 from fastapi import FastAPI
 from starlette.routing import Route
 
+from orca.analytics.v1 import analytics_pb2_grpc
 from orca.auth.v1 import auth_pb2, auth_pb2_grpc
 from orca.firewall.v1 import firewall_pb2_grpc
 from orca.guardrail.v1 import guardrail_pb2_grpc
@@ -42,6 +43,7 @@ from services.firewall.posture import Postures
 from services.firewall.posture_api import add_posture
 from services.firewall.redeeming import Redeemer
 from services.firewall.settings import FirewallSettings
+from services.firewall.simulation import Simulator
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage.tables import MIGRATIONS, metadata, outbox
 from services.firewall.vault import Vault
@@ -132,7 +134,8 @@ async def build(
     hooks = Hooks(evaluator, approvals, database, publisher, clock)
     guardrail = guardrail_pb2_grpc.GuardrailServiceStub(channels("guardrail"))
     postures = Postures(database, policies, guardrail, clock)
-    api = build_api(policies, snapshot, evaluator, vault, sender, GrpcAuthenticator(auth))
+    simulator = Simulator(analytics_pb2_grpc.AnalyticsServiceStub(channels("analytics")), clock)
+    api = build_api(policies, snapshot, evaluator, vault, sender, simulator, GrpcAuthenticator(auth))
     add_approvals(api, approvals, policies, vault, clock)
     add_posture(api, postures, policies)
     allowed = parse_networks(settings.upstream_allow_cidrs)

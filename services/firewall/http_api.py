@@ -33,6 +33,7 @@ from services.firewall.domain.resolution import Resolution
 from services.firewall.evaluation import Evaluated, Evaluator, refusal
 from services.firewall.hook_api import raw_arguments
 from services.firewall.policies import Policies, policy_warnings, rules_of, shown, verdict_of
+from services.firewall.simulation import Simulator
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
 from services.firewall.vault import WEBHOOK, Vault
@@ -41,6 +42,7 @@ from services.firewall.webhooks import Sender, checked_secret, checked_url
 BASE = "/api/workspace/firewall"
 NAME_MAX = 64
 TOOL_NAME_MAX = 256
+DAYS_MAX = 90
 TTL_MIN_S, TTL_MAX_S = 60, 7 * 86_400
 
 Member = Annotated[Principal, Depends(require(Role.VIEWER))]
@@ -98,15 +100,26 @@ class RevertBody(Body):
     version: StrictInt
 
 
-class TestBody(Body):
+class TriedBody(Body):
+    """What is tried: a draft, or a stored policy."""
+
+    policy_id: StrictStr | None = None
+    policy: PolicyBody | None = None
+
+
+class SimulateBody(TriedBody):
+    """A policy, and how many days of recorded calls to try it on."""
+
+    days: StrictInt = 7
+
+
+class TestBody(TriedBody):
     """One synthetic call, judged by a draft's rules, a stored policy, or what a key without attachment would get."""
 
     tool_name: StrictStr
     arguments: dict[str, Any] | StrictStr | None = None
     surface: StrictStr = "response"
     destinations: Annotated[list[StrictStr], Field(max_length=64)] | None = None
-    policy_id: StrictStr | None = None
-    policy: PolicyBody | None = None
 
 
 def sent(body: Body, but: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -133,6 +146,7 @@ def build_api(
     evaluator: Evaluator,
     vault: Vault,
     sender: Sender,
+    simulator: Simulator,
     authenticator: Authenticator | None,
 ) -> FastAPI:
     """The routes of policies, settings and the sandbox, under their full paths."""
@@ -141,6 +155,7 @@ def build_api(
     _add_policies(api, policies)
     _add_versions(api, policies)
     _add_trials(api, policies, snapshot, evaluator)
+    _add_simulation(api, policies, simulator)
     return api
 
 
@@ -260,22 +275,38 @@ def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot, evaluator:
     @api.post(f"{BASE}/test")
     async def test_call(principal: Developer, body: TestBody) -> dict[str, Any]:
         """Judges one synthetic call: the real engine, no event."""
-        if body.policy is not None and body.policy_id is not None:
-            raise Invalid("policy: give either policy or policy_id", param="policy")
         if body.surface not in ("inbound", "response", "mcp"):
             raise Invalid("surface: must be inbound, response or mcp", param="surface")
         if len(body.tool_name) > TOOL_NAME_MAX:
             raise Invalid(f"tool_name: must have at most {TOOL_NAME_MAX} characters", param="tool_name")
         surface = Surface(body.surface)
-        if body.policy is not None:
-            resolution = Resolution(_draft(principal.workspace_id, body.policy))
-        elif body.policy_id is not None:
-            stored = await policies.get(principal.workspace_id, body.policy_id)
-            resolution = Resolution(CompiledPolicy(stored.policy))
-        else:
-            resolution = snapshot.resolve(principal.workspace_id, "")
+        tried = await _tried(policies, principal.workspace_id, body)
+        resolution = Resolution(tried) if tried is not None else snapshot.resolve(principal.workspace_id, "")
         call = Call(body.tool_name, raw_arguments(body.arguments), tuple(body.destinations or ()))
         return ok(_trial(await evaluator.trial(resolution, surface, [call]), surface, body.arguments))
+
+
+def _add_simulation(api: FastAPI, policies: Policies, simulator: Simulator) -> None:
+    @api.post(f"{BASE}/simulate")
+    async def simulate(principal: Developer, body: SimulateBody) -> dict[str, Any]:
+        """A draft or stored policy against the recorded calls of the last days: what would change, call by call."""
+        if not 1 <= body.days <= DAYS_MAX:
+            raise Invalid(f"days: must be a whole number from 1 to {DAYS_MAX}", param="days")
+        policy = await _tried(policies, principal.workspace_id, body)
+        if policy is None:
+            raise Invalid("policy: give policy or policy_id", param="policy")
+        return ok((await simulator.run(principal.workspace_id, policy, body.days)).shown())
+
+
+async def _tried(policies: Policies, workspace_id: str, body: TriedBody) -> CompiledPolicy | None:
+    """The draft or the stored policy that a body names. Raises Invalid, NotFound."""
+    if body.policy is not None and body.policy_id is not None:
+        raise Invalid("policy: give either policy or policy_id", param="policy")
+    if body.policy is not None:
+        return _draft(workspace_id, body.policy)
+    if body.policy_id is not None:
+        return CompiledPolicy((await policies.get(workspace_id, body.policy_id)).policy)
+    return None
 
 
 def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
