@@ -43,8 +43,9 @@ typecheck: $(VENV)/.dev ## mypy, strict
 protos: $(BIN)/python ## generate the protobuf stubs
 	$(BIN)/python hatch_build.py
 
-docs: $(VENV)/.runtime ## write .env.example and docs/configure.md from the settings
+docs: $(VENV)/.runtime ## write .env.example, docs/configure.md and docs/events.md
 	$(BIN)/python -m services.allinone.reference
+	$(BIN)/python -m services.analytics.event_reference
 
 bench: $(VENV)/.dev ## measure overhead and throughput on this machine
 	$(BIN)/python -m tests.bench.relay
