@@ -77,7 +77,17 @@ class OperatorSocket:
         match request.get("command"):
             case "doctor":
                 checks = {name: dict(app.ready()) for name, app in self._running.apps.items()}
-                return {"ok": all(all(check.values()) for check in checks.values()), "checks": checks}
+                books = dict((await self._running.apps["analytics"].audit()).differences)
+                # Raw rows and roll-ups are one store's and must agree; the ledger's reading is of another moment.
+                checks["books"] = {name: difference == 0 for name, difference in books.items() if name != "ledger"}
+                ok = all(all(check.values()) for check in checks.values())
+                return {"ok": ok, "checks": checks, "book_differences": books}
+            case "erase":
+                subject, subject_id = next(
+                    ((name, request[name]) for name in ("user", "key") if request.get(name)), ("", "")
+                )
+                erased = await self._running.apps["analytics"].erase(subject, subject_id)
+                return {"ok": erased.left == 0, "id": erased.id, "tables": erased.tables, "rows_left": erased.left}
             case "reset-password":
                 email, password = await auth.reset_password(request.get("email") or None)
                 return {"ok": True, "email": email, "password": password}

@@ -14,12 +14,15 @@ from fastapi import FastAPI
 
 from orca.analytics.v1 import analytics_pb2_grpc
 from orca.auth.v1 import auth_pb2_grpc
+from orca.ledger.v1 import ledger_pb2_grpc
 from services.analytics.anomalies.calls import Calls
 from services.analytics.anomalies.job import AnomalyJob
 from services.analytics.anomalies.rates import Rates
+from services.analytics.auditing import Audit, Auditor
 from services.analytics.clickhouse.client import ClickHouseStore
 from services.analytics.configuration import ConfigConsumer, Workspaces
 from services.analytics.consumers import EventConsumer
+from services.analytics.erasing import Erased, Eraser
 from services.analytics.feeds import Feeds
 from services.analytics.grpc_server import AnalyticsServicer
 from services.analytics.http_api import build_api
@@ -57,7 +60,7 @@ class App:
 
     def __init__(
         self, database: Database, store: ClickHouseStore, consumer: EventConsumer, asgi: FastAPI,
-        servicer: AnalyticsServicer, parts: Sequence[Part],
+        servicer: AnalyticsServicer, parts: Sequence[Part], eraser: Eraser, auditor: Auditor,
     ) -> None:  # fmt: skip
         self.asgi = asgi
         self._database = database
@@ -65,6 +68,8 @@ class App:
         self._consumer = consumer
         self._servicer = servicer
         self._parts = parts
+        self._eraser = eraser
+        self._auditor = auditor
         self._opened = False
         self._opener: asyncio.Task[None] | None = None
 
@@ -98,6 +103,14 @@ class App:
         """Whether feeds can be read, and whether they grow."""
         health = self._consumer.health
         return {"store": self._opened, "consumer": health.running and health.error is None}
+
+    async def erase(self, subject: str, subject_id: str) -> Erased:
+        """Removes a user's or a key's personal data from every table. Raises Invalid, Unavailable."""
+        return await self._eraser.erase(subject, subject_id)
+
+    async def audit(self) -> Audit:
+        """Raw rows, roll-ups and ledger against each other, now. Raises Unavailable."""
+        return await self._auditor.audit()
 
     async def _open(self) -> None:
         async with self._database.write() as tx:
@@ -155,5 +168,16 @@ async def build(
         Rates(store, workspaces), Calls(store, learning_us=learning_us), EpisodeStore(database, clock, replica),
         workspaces, publisher, clock,
     )  # fmt: skip
-    parts = (publisher, ConfigConsumer(log, workspaces, store, clock), job)
-    return App(database, store, consumer, build_api(Feeds(store), authenticator), AnalyticsServicer(store), parts)
+    eraser = Eraser(database, store, clock)
+    auditor = Auditor(store, ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
+    parts = (publisher, ConfigConsumer(log, workspaces, store, clock), job, eraser, auditor)
+    return App(
+        database,
+        store,
+        consumer,
+        build_api(Feeds(store), authenticator),
+        AnalyticsServicer(store),
+        parts,
+        eraser,
+        auditor,
+    )

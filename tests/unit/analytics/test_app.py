@@ -14,7 +14,7 @@ from services.common.clock import SystemClock
 from services.common.eventlog import topics
 from services.common.eventlog.envelope import record_of
 from services.common.eventlog.sqlite_log import SqliteEventLog
-from services.common.rpc import LoopbackServer
+from services.common.rpc import LoopbackChannel, LoopbackServer
 from tests.unit.analytics.builders import match
 from tests.unit.analytics.conftest import Fixture, HeaderAuthenticator
 
@@ -40,7 +40,8 @@ async def test_events_reach_their_feed_across_a_restart(orca: Fixture, chdb_home
 
     async def start() -> App:
         def channels(name: str) -> Any:
-            raise AssertionError(f"no call to {name} is expected")
+            del name
+            return LoopbackChannel(LoopbackServer())
 
         app = await build(
             AnalyticsSettings(home=chdb_home),

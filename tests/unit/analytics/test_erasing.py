@@ -1,0 +1,125 @@
+"""A user's or a key's personal data leaves every table, also after an interruption, and money stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from orca.events.v1.events_pb2 import Envelope
+from services.analytics.auditing import Auditor
+from services.analytics.erasing import Eraser
+from services.analytics.ports import StoreUnavailable
+from services.analytics.storage.tables import ERASURES
+from services.common.errors import Invalid
+from tests.unit.analytics.builders import envelope, firewall, match, request, spend
+from tests.unit.analytics.conftest import Fixture
+
+TABLES = ("decisions", "matches", "firewall_events", "requests", "spend")
+
+
+def everything(tag: str, **fields: Any) -> list[Envelope]:
+    return [
+        envelope(decision={"plane": "guardrail", "outcome": "mask"}, **fields),
+        match(id=f"m_{tag}", **fields), firewall(id=f"f_{tag}", **fields), request(**fields), spend(**fields),
+    ]  # fmt: skip
+
+
+async def two_owners(orca: Fixture) -> None:
+    await orca.consume(
+        *everything("a", owner_user_id="user_a", key_id="key_a"),
+        *everything("b", owner_user_id="user_b", key_id="key_b"),
+    )
+
+
+async def counts(orca: Fixture) -> list[int]:
+    return [await orca.count(table) for table in TABLES]
+
+
+async def test_a_users_rows_are_gone_and_the_money_has_no_owner(orca: Fixture) -> None:
+    await two_owners(orca)
+    erased = await Eraser(orca.database, orca.store, orca.clock).erase("user", "user_a")
+    assert erased.left == 0
+    assert await counts(orca) == [1, 1, 1, 1, 2]
+    rows = await orca.store.query("SELECT owner_user_id, settled_nano_usd FROM spend ORDER BY owner_user_id", {})
+    assert [tuple(row) for row in rows] == [("", 1500), ("user_b", 1500)]
+
+
+async def test_a_keys_rows_are_gone(orca: Fixture) -> None:
+    await two_owners(orca)
+    assert (await Eraser(orca.database, orca.store, orca.clock).erase("key", "key_b")).left == 0
+    assert await counts(orca) == [1, 1, 1, 1, 2]
+    assert await orca.scalar("SELECT any(key_id) FROM requests") == "key_a"
+
+
+class Stops:
+    """A store that fails at the n-th statement."""
+
+    def __init__(self, inner: Any, after: int) -> None:
+        self._inner = inner
+        self._after = after
+
+    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._after -= 1
+        if self._after < 0:
+            raise StoreUnavailable("down")
+        await self._inner.command(sql, parameters)
+
+    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Any:
+        return await self._inner.query(sql, parameters)
+
+
+async def test_what_was_cut_short_goes_on(orca: Fixture) -> None:
+    await two_owners(orca)
+    with pytest.raises(StoreUnavailable):
+        await Eraser(orca.database, Stops(orca.store, 2), orca.clock).erase("user", "user_a")  # type: ignore[arg-type]
+    async with orca.database.read() as conn:
+        (row,) = (await conn.execute(sa.select(ERASURES))).all()
+    assert (json.loads(row.done), row.finished_at_us) == (["decisions", "matches"], None)
+    again = Eraser(orca.database, orca.store, orca.clock)
+    assert [await again.resume(), await again.resume()] == [1, 0]
+    assert await counts(orca) == [1, 1, 1, 1, 2]
+    assert await again.recorded() == [("user", "user_a")]
+
+
+@pytest.mark.parametrize(("subject", "subject_id"), [("workspace", "ws_1"), ("user", ""), ("key", "k" * 201)])
+async def test_who_is_to_be_erased_must_be_said(orca: Fixture, subject: str, subject_id: str) -> None:
+    with pytest.raises(Invalid):
+        await Eraser(orca.database, orca.store, orca.clock).erase(subject, subject_id)
+
+
+class Ledger:
+    """Answers with the amounts it was given."""
+
+    def __init__(self, **settled: int) -> None:
+        self._settled = settled
+
+    async def Balance(self, asked: Any, *, timeout: float) -> Any:
+        from orca.ledger.v1 import ledger_pb2
+
+        assert timeout > 0
+        return ledger_pb2.BalanceResponse(
+            accounts=[
+                ledger_pb2.AccountBalance(account_id=name, settled_nano_usd=self._settled.get(name, 0))
+                for name in asked.account_ids
+            ]
+        )
+
+
+async def test_the_books_agree_and_tell_when_they_do_not(orca: Fixture) -> None:
+    await two_owners(orca)
+    auditor = Auditor(orca.store, Ledger(key_1=3000))
+    agreed = await auditor.audit()
+    assert dict(agreed.differences) == {
+        "requests": 0, "cost": 0, "calls": 0, "minutely_requests": 0, "ledger": 0,
+    }  # fmt: skip
+    assert agreed.equal
+    await orca.store.command("TRUNCATE TABLE activity_hourly")
+    found = await Auditor(orca.store, Ledger(key_1=1000)).audit()
+    assert dict(found.differences) == {
+        "requests": 2, "cost": 3000, "calls": 2, "minutely_requests": 0, "ledger": 2000,
+    }  # fmt: skip
+    assert not found.equal
