@@ -1,0 +1,167 @@
+"""How much a text looks like an attack on the model that will read it, and why.
+
+Local and deterministic: features (`features`) in the text and in its other readings (`normal`), halved inside
+quotation and code, raised in tool results; a small linear scorer (`linear`) adds what wording alone suggests.
+Evidence counts together only within `WINDOW` bytes, so a long text is not suspicious for being long.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.guardrail.domain.attack import linear
+from services.guardrail.domain.attack.features import EXTRACTION, HIJACK, JAILBREAK, Feature
+from services.guardrail.domain.attack.matching import find
+from services.guardrail.domain.attack.normal import Reading, normalise, readings
+
+WINDOW = 2_400
+"""Bytes of text within which evidence adds up."""
+MAX_TEXT = 1_000_000
+"""Characters read; the caller reports longer texts as not evaluated."""
+MAX_FEATURES = 8
+"""Feature names in an explanation."""
+
+THRESHOLDS = {"low": 0.75, "medium": 0.5, "high": 0.35}
+"""Score from which a rule of that sensitivity fires."""
+
+FAMILIES = (HIJACK, JAILBREAK, EXTRACTION)
+
+_QUOTED = re.compile(rb"```.*?(?:```|\Z)|`[^`\n]{1,400}`|\"[^\"\n]{1,600}\"|(?:^|\n)[ \t]*>[^\n]*|<code>.*?</code>", re.S)
+_DISCUSSED = re.compile(
+    rb"\b(?:prevent|detect|mitigat|defend|protect|guard against|filter out|block|classif|explain what|what is an?|what are"
+    rb"|example of|examples of|difference between|research|paper|talk|article|blog|owasp|red[- ]team|write a (?:test|regex|policy|rule))"
+    rb"\w*[^.\n]{0,60}\b(?:prompt[- ]injection|injection attack|jail ?break|prompt leak|system prompt|adversarial)"
+)
+_WHOLE = 0.8
+"""A quotation that is that much of the text quotes nothing."""
+_QUOTE_FACTOR = 0.5
+_DISCUSSION_FACTOR = 0.6
+_TOOL_POWER = 1.5
+_ENCODED_POWER = 1.35
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """`score` from 0 to 1; `features` by weight, names only; `span` in code points of the text; `family` it is of."""
+
+    score: float
+    features: tuple[str, ...]
+    span: tuple[int, int]
+    family: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    name: str
+    family: str
+    weight: float
+    start: int
+    end: int
+
+
+NOTHING = Assessment(0.0, (), (0, 0))
+
+
+def score(text: str, role: str = "") -> Assessment:
+    """The assessment of one text of a message role. Time is linear in the text."""
+    if len(text) < 8:
+        return NOTHING
+    first = normalise(text)
+    best = _assess(first, role)
+    for reading in readings(text, first.text):
+        found = _assess(reading, role)
+        if found.score > best.score:
+            best = found
+    return best
+
+
+def _assess(reading: Reading, role: str) -> Assessment:
+    data = reading.text.encode("utf-8", "replace")
+    evidence = _evidence(data)
+    worded = linear.probability(data)
+    if not evidence:
+        return NOTHING
+    total, used = _strongest(evidence)
+    total = _combined(total, worded)
+    if role == "tool":
+        total = 1 - (1 - total) ** _TOOL_POWER
+    if reading.how:
+        total = 1 - (1 - total) ** _ENCODED_POWER
+    used = sorted(used, key=lambda one: (-one.weight, one.name))
+    names = list(dict.fromkeys(one.name for one in used))[:MAX_FEATURES]
+    if reading.how:
+        names.append(f"encoded_{reading.how}")
+    start = len(data[: min(one.start for one in used)].decode("utf-8", "ignore"))
+    end = len(data[: max(one.end for one in used)].decode("utf-8", "ignore"))
+    return Assessment(round(total, 4), tuple(names), reading.origin(start, max(end, start + 1)), _family(used))
+
+
+def _combined(total: float, worded: float) -> float:
+    """The features' strength, moved by the wording's odds; wording alone never makes an attack."""
+    return total + (1 - total) * 0.5 * max(0.0, worded - 0.5) * min(1.0, total / 0.3) - 0.25 * total * max(0.0, 0.3 - worded)
+
+
+def _evidence(data: bytes) -> list[_Evidence]:
+    found = find(data)
+    if not found:
+        return []
+    quoted = _quotations(data)
+    starts = [start for start, _ in quoted]
+    factor = _DISCUSSION_FACTOR if _DISCUSSED.search(data) else 1.0
+    out = []
+    for feature, (start, end) in found:
+        at = bisect_right(starts, start) - 1
+        inside = at >= 0 and end <= quoted[at][1]
+        weight = feature.weight * factor * (_QUOTE_FACTOR if inside else 1.0)
+        out.append(_Evidence(_intent(feature), feature.family, weight, start, end))
+    return sorted(out, key=lambda one: one.start)
+
+
+def _intent(feature: Feature) -> str:
+    """The feature's name without its language, so that one sentence counts once."""
+    head, _, tail = feature.name.rpartition("_")
+    return head if len(tail) == 2 and head in _LOCALISED else feature.name
+
+
+def _kind(name: str) -> str:
+    """What counts once: ways to say the same thing to the model are no separate evidence."""
+    return name.split("_", 1)[0] if name.startswith(("override_", "extract_")) else name
+
+
+_LOCALISED = frozenset(("override_instructions", "extract_prompt", "without_limits"))
+
+
+def _quotations(data: bytes) -> list[tuple[int, int]]:
+    spans = [found.span() for found in _QUOTED.finditer(data)]
+    return [span for span in spans if span[1] - span[0] < _WHOLE * len(data)]
+
+
+def _strongest(evidence: Sequence[_Evidence]) -> tuple[float, list[_Evidence]]:
+    """The window whose distinct features convince most."""
+    best, chosen = 0.0, [evidence[0]]
+    for index, one in enumerate(evidence):
+        if index and evidence[index - 1].start == one.start:
+            continue
+        strongest: dict[str, _Evidence] = {}
+        for other in evidence[index : index + 64]:
+            if other.end > one.start + WINDOW:
+                continue
+            kept = strongest.get(_kind(other.name))
+            if kept is None or other.weight > kept.weight:
+                strongest[_kind(other.name)] = other
+        left = 1.0
+        for other in strongest.values():
+            left *= 1 - other.weight
+        if 1 - left > best:
+            best, chosen = 1 - left, list(strongest.values())
+    return best, chosen
+
+
+def _family(used: Sequence[_Evidence]) -> str:
+    sums = dict.fromkeys(FAMILIES, 0.0)
+    for one in used:
+        sums[one.family] += one.weight
+    return max(FAMILIES, key=lambda family: sums[family])
