@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from services.guardrail.domain.attacking import attack_rules, attack_rulings
 from services.guardrail.domain.check import Check
 from services.guardrail.domain.model import Block, Match, Outcome, RuleResult, Segment, Stage, Verdict
 from services.guardrail.domain.resolution import CompiledGuardrail
@@ -98,7 +99,7 @@ class StreamJudge:
         self._sources = sources
         policy = frame.guardrail.output
         self._holds = holds(policy)
-        self._keeps = self._holds or bool(whole_rules(policy))
+        self._keeps = self._holds or bool(whole_rules(policy) or attack_rules(policy))
         self._scanner = StreamScanner(policy, fingerprint=frame.fingerprint, suppressed=frame.suppressed)
         self._texts: dict[str, list[str]] = {}
         self._size = 0
@@ -141,7 +142,9 @@ class StreamJudge:
         tails = tuple((name, text, True) for name, text in self._scanner.finish().items())
         if self._keeps and self._scanner.block is None:
             case = Case(self._frame.guardrail, Stage.OUTPUT, segments, self._sources, self._frame.asker)
-            for ruling in await self._rulings.run(case):
+            policy = self._frame.guardrail.output
+            attacks = await run_scan(self._size, lambda: attack_rulings(policy, segments))
+            for ruling in (*attacks, *await self._rulings.run(case)):
                 self._scanner.add(ruling, [segment.text for segment in segments])
         return Released(tails, self._scanner.block, ended=True)
 

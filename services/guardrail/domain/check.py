@@ -12,6 +12,8 @@ from dataclasses import replace
 
 from services.guardrail.domain import folding
 from services.guardrail.domain.advice import Advice
+from services.guardrail.domain.attack import scorer
+from services.guardrail.domain.attacking import attack_rules, attacks_in
 from services.guardrail.domain.engine import CompiledPolicy
 from services.guardrail.domain.json_text import Document, TooDeep
 from services.guardrail.domain.model import Action, Block, Finding, Kind, Outcome, Rule, Ruling, Segment, Verdict
@@ -60,6 +62,7 @@ class Check:
         self._fingerprint = fingerprint
         self._suppressed = suppressed
         self._tally = Tally(policy)
+        self._attack_rules = attack_rules(policy)
         self._advice = Advice(policy, fingerprint)
         self._blocks: list[tuple[int, int, Block]] = []
         self._found: dict[int, list[Finding]] = {}
@@ -141,7 +144,10 @@ class Check:
             self._top(index, segment)
 
     def _top(self, index: int, segment: Segment) -> None:
-        found = self._kept(self._policy.find(segment.text, segment.role), segment.text)
+        found = self._policy.find(segment.text, segment.role)
+        if segment.kind is not Kind.IMMUTABLE:
+            found += self._attacks(index, segment.text, segment.role)
+        found = self._kept(found, segment.text)
         if segment.kind is Kind.IMMUTABLE:
             found = [_as_block(finding) for finding in found]
         if found:
@@ -167,6 +173,8 @@ class Check:
     def _inner(self, index: int, text: str, role: str, *, mutable: bool) -> str:
         """Judges one string inside a document; the masked string, or the string itself."""
         found = [finding for finding in self._policy.find(text, role) if finding.tag]
+        if mutable:
+            found += self._attacks(index, text, role)
         found = self._kept(found, text)
         if not found:
             return text
@@ -174,6 +182,18 @@ class Check:
             found = [_as_block(finding) for finding in found]
         self._collect(index, found, text)
         return folding.apply(text, folding.merge(found))
+
+    def _attacks(self, index: int, text: str, role: str) -> list[Finding]:
+        if not self._attack_rules:
+            return []
+        if len(text) <= scorer.MAX_TEXT:
+            return attacks_in(self._attack_rules, text, role)
+        for number, rule in self._attack_rules:
+            if rule.applies_to(role) and self._tally.skip_rule(number, "too_large"):
+                self._blocks.append(
+                    (number, index, refusal(self._policy, rule, "too_large", f"{rule.type}(too_large)"))
+                )
+        return []
 
     def _kept(self, found: list[Finding], text: str) -> list[Finding]:
         if not found or not self._suppressed:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from services.guardrail.domain import entities, secrets
 from services.guardrail.domain.admission import check_pattern
+from services.guardrail.domain.attack import THRESHOLDS
 from services.guardrail.domain.model import Action, CustomEntity, Rule
 from services.guardrail.domain.reading import Reader, Refused
 
@@ -134,6 +135,13 @@ def _llm_judge(reader: Reader, _stage: str, limits: Limits) -> dict[str, Any]:
     }
 
 
+def _prompt_attack(reader: Reader, _stage: str, _limits: Limits) -> dict[str, Any]:
+    return {
+        "sensitivity": reader.choice("sensitivity", tuple(THRESHOLDS), "medium"),
+        "mask_tag": _tag(reader, "mask_tag"),
+    }
+
+
 def _grounding(reader: Reader, stage: str, _limits: Limits) -> dict[str, Any]:
     if stage != "output":
         raise Refused(reader.at("stage"), "grounding judges answers: must be output")
@@ -237,6 +245,11 @@ RULE_TYPES: Mapping[str, RuleType] = {
     "pii": RuleType(("entities", "entity_actions", "custom_entities"), _pii, _show_pii),
     "secrets": RuleType(("detectors",), _secrets, lambda r: {"detectors": list(r.detectors)}),
     "max_chars": RuleType(("limit",), _max_chars, lambda r: {"limit": r.limit}, maskable=False),
+    "prompt_attack": RuleType(
+        ("sensitivity", "mask_tag"),
+        _prompt_attack,
+        lambda r: {"sensitivity": r.sensitivity, "mask_tag": r.mask_tag},
+    ),
     "llm_judge": RuleType(
         ("judge_model", "judge_rubric", "judge_timeout_ms", "mask_tag"),
         _llm_judge,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from services.guardrail.domain import entities, secrets
+from services.guardrail.domain.attack import scorer
 from services.guardrail.domain.finders import Finder, KeywordFinder, Label, RegexFinder, Scan
 from services.guardrail.domain.gate import Gate, gated
 from services.guardrail.domain.model import Action, Finding, Guardrail, Rule, Stage
@@ -55,6 +56,8 @@ class CompiledPolicy:
             (index, rule) for index, rule in enumerate(guardrail.rules) if rule.applies_at(stage)
         )
         self.limits: tuple[tuple[int, Rule], ...] = tuple(pair for pair in self.rules if pair[1].type == "max_chars")
+        if any(rule.type == "prompt_attack" for _, rule in self.rules):
+            scorer.warm()
         finders: dict[FinderKey, Finder] = {}
         uses: dict[FinderKey, list[Use]] = {}
         for index, rule in self.rules:

@@ -154,6 +154,8 @@ class Finding:
     tag: str
     order: int = 0
     """Place of the entity within its rule; breaks ties between equal spans."""
+    note: str = ""
+    """Why, in names of features; never matched text."""
 
 
 @dataclass(frozen=True, slots=True)

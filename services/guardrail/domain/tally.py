@@ -36,6 +36,7 @@ class Tally:
         self._count: dict[_Key, int] = {}
         self._action: dict[_Key, Action] = {}
         self._texts: dict[_Key, list[str]] = {}
+        self._notes: dict[_Key, str] = {}
         self._reasons: dict[int, str] = {}
 
     def add(self, findings: Iterable[Finding], text: str, offset: int = 0) -> None:
@@ -44,6 +45,8 @@ class Tally:
             key = (finding.rule_index, finding.entity)
             self._count[key] = self._count.get(key, 0) + 1
             self._action[key] = finding.action
+            if finding.note:
+                self._notes.setdefault(key, finding.note)
             texts = self._texts.setdefault(key, [])
             if finding.tag and len(texts) < MAX_FINGERPRINTS:
                 matched = text[finding.start - offset : finding.end - offset]
@@ -89,7 +92,7 @@ class Tally:
                 action=self._action[index, entity],
                 entity=entity,
                 count=count,
-                detail=detail_of(rules[index], entity),
+                detail=detail_of(rules[index], entity, self._notes.get((index, entity), "")),
                 matched=tuple(self._texts[index, entity][:MAX_MATCHED]) if keep else (),
                 fingerprints=tuple(fingerprint(text) for text in self._texts[index, entity]),
             )
@@ -116,11 +119,13 @@ def unsuppressed(
     return kept
 
 
-def detail_of(rule: Rule, entity: str) -> str:
-    """Rule type and what fired, as refusals and matches show it: never matched text."""
+def detail_of(rule: Rule, entity: str, note: str = "") -> str:
+    """Rule type, what fired and why, as refusals and matches show it: never matched text."""
     if rule.type == "max_chars":
         return f"max_chars({rule.limit})"
     inner = entity or rule.label
+    if note:
+        return f"{rule.type}({inner}: {note})"
     return f"{rule.type}({inner})" if inner else rule.type
 
 

@@ -7,6 +7,7 @@ Time is linear: every pattern's length is bounded by `MAX_SPAN`, and a part's oc
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from bisect import bisect_left, bisect_right
@@ -17,7 +18,8 @@ from typing import Any, Protocol
 
 import re2
 
-from services.guardrail.domain.attack.features import Feature, all_features
+from services.guardrail.domain.attack.feature import Feature
+from services.guardrail.domain.attack.features import all_features
 
 MAX_HITS = 400
 """Occurrences of one part considered in one text."""
@@ -131,9 +133,9 @@ def _class_end(pattern: str, at: int) -> int:
 
 def alternatives(pattern: str) -> list[str]:
     """The pattern's top-level alternatives."""
-    bars = [at for at, token in _top_level(pattern) if token == "|"]
+    bars = [at for at, text in _top_level(pattern) if text == "|"]
     edges = [-1, *bars, len(pattern)]
-    return [pattern[left + 1 : right] for left, right in zip(edges, edges[1:], strict=False)]
+    return [pattern[left + 1 : right] for left, right in itertools.pairwise(edges)]
 
 
 def split(pattern: str) -> tuple[list[str], list[int]]:

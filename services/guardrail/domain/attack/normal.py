@@ -41,7 +41,9 @@ _HEX = re.compile(r"(?:0x|\\x)?(?:[0-9a-fA-F]{2}[ :]?(?:\\x)?){12,4096}")
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}|[\w.+~-]){6,4096}")
 _ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4}|&#\d{2,5};|&#x[0-9a-fA-F]{2,4};){4,2048}")
 _COMMON = re.compile(r"(?i)\b(?:the|and|you|to|of|is|in|for|what|how|please|your|this|with|a)\b")
-_ROT_COMMON = re.compile(r"(?i)\b(?:gur|naq|lbh|gb|bs|vf|va|sbe|jung|ubj|cyrnfr|lbhe|guvf|jvgu|vtaber|cerivbhf|flfgrz|cebzcg|nyy)\b")
+_ROT_COMMON = re.compile(
+    r"(?i)\b(?:gur|naq|lbh|gb|bs|vf|va|sbe|jung|ubj|cyrnfr|lbhe|guvf|jvgu|vtaber|cerivbhf|flfgrz|cebzcg|nyy)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,10 @@ class Reading:
         return self.back[start], self.back[max(start, end - 1)] + 1
 
 
-_MARKS = {**dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2039\u203a", "'"), **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2033", '"')}
+_MARKS = {
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2039\u203a", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2033", '"'),
+}
 
 
 @lru_cache(maxsize=8192)
@@ -114,7 +119,9 @@ def readings(text: str, plain_text: str) -> list[Reading]:
     if _LEET_WORD.search(plain_text):
         found.append(Reading(plain_text.translate(_LEET), "leetspeak", None, whole))
     if _APART.search(plain_text):
-        joined = re.sub(r"(?<![^\W_][^\W_])(?<=[^\W_])[ .\-_*·/](?=[^\W_](?![^\W_]))", "", re.sub(r" {2,}", "\n", plain_text))
+        joined = re.sub(
+            r"(?<![^\W_][^\W_])(?<=[^\W_])[ .\-_*·/](?=[^\W_](?![^\W_]))", "", re.sub(r" {2,}", "\n", plain_text)
+        )
         found.append(Reading(joined.replace("\n", " "), "spaced_letters", None, whole))
     for how, pattern, decode in _DECODERS:
         for piece in pattern.finditer(text):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.guardrail.domain.attack import linear
-from services.guardrail.domain.attack.features import EXTRACTION, HIJACK, JAILBREAK, Feature
+from services.guardrail.domain.attack.feature import EXTRACTION, HIJACK, JAILBREAK, Feature
 from services.guardrail.domain.attack.matching import find
 from services.guardrail.domain.attack.normal import Reading, normalise, readings
 
@@ -29,10 +29,14 @@ THRESHOLDS = {"low": 0.75, "medium": 0.5, "high": 0.35}
 
 FAMILIES = (HIJACK, JAILBREAK, EXTRACTION)
 
-_QUOTED = re.compile(rb"```.*?(?:```|\Z)|`[^`\n]{1,400}`|\"[^\"\n]{1,600}\"|(?:^|\n)[ \t]*>[^\n]*|<code>.*?</code>", re.S)
+_QUOTED = re.compile(
+    rb"```.*?(?:```|\Z)|`[^`\n]{1,400}`|\"[^\"\n]{1,600}\"|(?:^|\n)[ \t]*>[^\n]*|<code>.*?</code>", re.S
+)
 _DISCUSSED = re.compile(
-    rb"\b(?:prevent|detect|mitigat|defend|protect|guard against|filter out|block|classif|explain what|what is an?|what are"
-    rb"|example of|examples of|difference between|research|paper|talk|article|blog|owasp|red[- ]team|write a (?:test|regex|policy|rule))"
+    rb"\b(?:prevent|detect|mitigat|defend|protect|guard against|filter out|block|classif|explain "
+    rb"what|what is an?|what are"
+    rb"|example of|examples of|difference between|research|paper|talk|article|blog|owasp|red[- "
+    rb"]team|write a (?:test|regex|policy|rule))"
     rb"\w*[^.\n]{0,60}\b(?:prompt[- ]injection|injection attack|jail ?break|prompt leak|system prompt|adversarial)"
 )
 _WHOLE = 0.8
@@ -60,6 +64,12 @@ class _Evidence:
     weight: float
     start: int
     end: int
+
+
+def warm() -> None:
+    """Builds what the first call would build: about a second of work, once per process."""
+    score("warm up", "")
+    find(b"warm up")
 
 
 NOTHING = Assessment(0.0, (), (0, 0))
@@ -101,7 +111,11 @@ def _assess(reading: Reading, role: str) -> Assessment:
 
 def _combined(total: float, worded: float) -> float:
     """The features' strength, moved by the wording's odds; wording alone never makes an attack."""
-    return total + (1 - total) * 0.5 * max(0.0, worded - 0.5) * min(1.0, total / 0.3) - 0.25 * total * max(0.0, 0.3 - worded)
+    return (
+        total
+        + (1 - total) * 0.5 * max(0.0, worded - 0.5) * min(1.0, total / 0.3)
+        - 0.25 * total * max(0.0, 0.3 - worded)
+    )
 
 
 def _evidence(data: bytes) -> list[_Evidence]:

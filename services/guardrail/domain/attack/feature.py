@@ -1,0 +1,22 @@
+"""One kind of evidence: its name, the family of attacks it speaks for, how much it convinces, and its pattern.
+
+A weight is how much the feature alone convinces, from 0 to 1. Gaps in patterns (`[^…]{0,n}`) are in bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HIJACK = "hijack"
+JAILBREAK = "jailbreak"
+EXTRACTION = "extraction"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """See the module."""
+
+    name: str
+    family: str
+    weight: float
+    pattern: str
