@@ -72,16 +72,14 @@ def add_trials(api: FastAPI, trials: Trials) -> None:
         callers that accept those: `progress` objects, then one `result`."""
         guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
         lines = await trials.corpus(body.corpus)
-        trials.start()
+        trials.check_room()
         sse = "text/event-stream" in request.headers.get("accept", "")
 
         async def stream() -> AsyncIterator[bytes]:
-            try:
+            with trials.running():
                 async for message in trials.evaluate(guardrail, lines):
                     line = json.dumps(message, separators=(",", ":")).encode()
                     yield b"data: " + line + b"\n\n" if sse else line + b"\n"
-            finally:
-                trials.finished()
 
         kind = "text/event-stream" if sse else "application/x-ndjson"
         return StreamingResponse(stream(), media_type=kind, headers={"Cache-Control": "no-cache"})
@@ -92,11 +90,9 @@ def add_trials(api: FastAPI, trials: Trials) -> None:
         if not 1 <= body.days <= DAYS_MAX:
             raise Invalid(f"days: must be a whole number from 1 to {DAYS_MAX}", param="days")
         guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
-        trials.start()
-        try:
+        trials.check_room()
+        with trials.running():
             return ok(_simulation(await trials.simulate(guardrail, body.days)))
-        finally:
-            trials.finished()
 
 
 def _text_of(body: TestBody) -> str:

@@ -6,7 +6,8 @@ Work is done in threads, in batches, so that the plane goes on answering; every 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,15 +82,19 @@ class Trials:
         size = len(text) + sum(map(len, sources))
         return await run_scan(size, lambda: attempt(policy, text, chunks, fingerprint, sources))
 
-    def start(self) -> None:
-        """Takes a slot for a long trial, to be given back with `finished`. Raises 429."""
+    def check_room(self) -> None:
+        """Raises 429 while as many long trials run as may."""
         if self._running >= MAX_RUNNING:
             raise TooMany("too many evaluations are running", code="evaluations_busy", retry_after_s=5)
-        self._running += 1
 
-    def finished(self) -> None:
-        """Gives the slot back."""
-        self._running -= 1
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Counts a long trial while it runs. A stream that is never read never starts, so it takes no room."""
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
     async def corpus(self, raw: Any) -> list[Line]:
         """A labelled corpus. Raises Invalid naming the line."""

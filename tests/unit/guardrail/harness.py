@@ -95,11 +95,16 @@ class FakeRecorded:
     matches: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     captured: list[dict[str, Any]] | None = None
     requests: int = 0
+    late: asyncio.Event | None = None
+    asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     async def match(self, workspace_id: str, match_id: str) -> Mapping[str, Any] | None:
         return self.matches.get((workspace_id, match_id))
 
     async def captures(self, workspace_id: str, since_us: int, cursor: str) -> tuple[Sequence[Mapping[str, Any]], str]:
+        self.asked.release()
+        if self.late is not None:
+            await self.late.wait()
         if self.captured is None:
             raise Invalid("table: must be one of matches", param="table")
         start = int(cursor or "0")

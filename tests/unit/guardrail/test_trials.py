@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.guardrail.trials import MAX_RUNNING
 from tests.unit.guardrail.builders import rule
 from tests.unit.guardrail.harness import Harness, harness
 
@@ -147,3 +149,17 @@ async def test_without_captures_everything_is_not_evaluable(service: Harness) ->
 @pytest.mark.parametrize("body", [{"days": 7}, {"rules": [], "days": 0}, {"rules": [], "days": 91}, {"rules": []}])
 async def test_a_simulation_needs_a_draft_and_days(service: Harness, body: Any) -> None:
     assert (await service.request("POST", "/api/guardrail/simulate", body))[0] == 422
+
+
+async def test_long_trials_have_a_bound_and_give_their_room_back(service: Harness) -> None:
+    service.recorded.late, service.recorded.captured = asyncio.Event(), []
+    simulation = "POST", "/api/guardrail/simulate", {"rules": [EMAIL], "days": 1}
+    running = [asyncio.create_task(service.request(*simulation)) for _ in range(MAX_RUNNING)]
+    for _ in running:
+        await service.recorded.asked.acquire()
+    corpus = [{"text": "a", "label": "benign"}]
+    refused = await service.request("POST", "/api/guardrail/evaluate", {"rules": [EMAIL], "corpus": corpus})
+    assert (refused[0], refused[1]["code"]) == (429, "evaluations_busy")
+    service.recorded.late.set()
+    assert [status for status, _ in await asyncio.gather(*running)] == [200] * MAX_RUNNING
+    assert (await evaluate(service, rules=[EMAIL], corpus=corpus))[-1]["type"] == "result"
