@@ -96,7 +96,7 @@ def spend_of(value: bytes) -> SpendEvent | None:
     ):
         if not text:
             raise ValueError(f"{name} is missing")
-    if b"\0" in b"".join(_texts(envelope)):
+    if "\0" in "".join(_texts(envelope)):
         # PostgreSQL stores no NUL in text; refused here, it cannot stop the batches of other keys.
         raise ValueError("a text contains NUL")
     spent = Spent(spend.settled_nano_usd, spend.unconfirmed_nano_usd, spend.blocked_nano_usd, spend.overrun_nano_usd)
@@ -119,9 +119,9 @@ def spend_of(value: bytes) -> SpendEvent | None:
     )
 
 
-def _texts(envelope: Envelope) -> tuple[bytes, ...]:
+def _texts(envelope: Envelope) -> tuple[str, ...]:
     spend = envelope.spend
-    texts = (
+    return (
         envelope.event_id,
         envelope.workspace_id,
         envelope.key_id,
@@ -132,7 +132,6 @@ def _texts(envelope: Envelope) -> tuple[bytes, ...]:
         spend.workspace_lease.lease_id,
         spend.blocked_lease.lease_id,
     )
-    return tuple(text.encode() for text in texts)
 
 
 def _position(position: LeasePosition) -> Position:

@@ -77,18 +77,8 @@ class LedgerServicer:
         ids = [report.lease_id for report in request.leases]
         alive, recalled, unknown = await self._leases.renew(request.replica_id, ids)
         limited = await self._reader.limited(request.workspace_ids) if request.workspace_ids else {}
-        ttl_ms = self._leases.ttl_us // 1000
         return pb.RenewResponse(
-            leases=[
-                pb.Lease(
-                    lease_id=row.id,
-                    account_id=row.account_id,
-                    granted_nano_usd=row.granted,
-                    ttl_ms=ttl_ms,
-                    fence=row.fence,
-                )
-                for row in alive
-            ],
+            leases=[self._lease(row) for row in alive],
             recalled_lease_ids=recalled,
             unknown_lease_ids=unknown,
             workspaces=[pb.WorkspaceState(workspace_id=name, limited=value) for name, value in limited.items()],

@@ -51,6 +51,8 @@ def spend(lease: Lease, spent: Spent, running_total: int) -> tuple[Lease, Amount
 def charge(kind: Kind, spent: Spent, excess: int) -> Amounts:
     """The charge on an account; what is beyond the lease is overrun there: the unknown part first, then the
     charge, then the refused part."""
+    if not excess:
+        return spend_unleased(kind, spent)
     if kind is Kind.BLOCKED:
         return Amounts(settled=spent.blocked - excess, overrun=excess)
     return spend_unleased(kind, _cut(kind, spent, excess))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,10 +23,11 @@ from services.ledger.domain.model import Amounts, Kind, Lease, blocked_account
 from services.ledger.domain.settlement import close
 from services.ledger.events import Movement
 from services.ledger.storage.limits import KeyRecord, apply_key, ensure_account
-from services.ledger.storage.rows import account_of, lease_of, lock_leases, move_amounts, publish, store_leases
+from services.ledger.storage.rows import account_of, chunks, lease_of, lock_leases, move_amounts, publish, store_leases
 from services.ledger.storage.tables import ACCOUNTS, ACQUIRES, LEASES
 
 GRANT_ATTEMPTS_MAX = 3
+ACQUIRE_ATTEMPTS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +72,25 @@ class LeaseStore:
 
     async def acquire(self, ask: Acquire) -> Acquired:
         """Grants all leases asked for or none. Raises NotFound for another workspace's account."""
-        await self._prepare(ask)
-        try:
+        for _ in range(ACQUIRE_ATTEMPTS_MAX):
+            try:
+                async with self._database.write() as tx:
+                    stored = await self._stored(tx, ask)
+                    if stored is not None:
+                        return stored
+                    accounts = await _accounts(tx, ask)
+                    if _current(accounts, ask):
+                        return await self._grant_all(tx, ask, accounts)
+            except _Abandon as abandoned:
+                if abandoned.answer is not None:
+                    return abandoned.answer
+                # Another call with this id came first; its answer is this one's too.
+                continue
+            # A key, or a limit, that the ledger does not know yet; a transaction of its own, which locks leases.
             async with self._database.write() as tx:
-                stored = await self._stored(tx, ask)
-                return stored or await self._grant_all(tx, ask)
-        except _Abandon as abandoned:
-            if abandoned.answer is not None:
-                return abandoned.answer
-        async with self._database.write() as tx:
-            stored = await self._stored(tx, ask)
-        if stored is None:
-            raise Conflict("the acquire id was taken and is gone; mint a new one")
-        return stored
-
-    async def _prepare(self, ask: Acquire) -> None:
-        """Accounts exist and the key's limit is as current as the relay's. Writes only when something changed."""
-        key = ask.key
-        async with self._database.read() as conn:
-            query = sa.select(ACCOUNTS).where(ACCOUNTS.c.id.in_([key.account_id, key.workspace_id]))
-            rows = {row.id: row for row in await conn.execute(query)}
-        account, workspace = rows.get(key.account_id), rows.get(key.workspace_id)
-        if account is not None and (account.workspace_id != key.workspace_id or account.kind != Kind.KEY):
-            raise NotFound("no such account in this workspace")
-        if account is not None and workspace is not None and account.limit_version >= key.version:
-            return
-        async with self._database.write() as tx:
-            await apply_key(tx, self._clock, key)
-            await ensure_account(tx, key.workspace_id, key.workspace_id, Kind.WORKSPACE)
+                await apply_key(tx, self._clock, ask.key)
+                await ensure_account(tx, ask.key.workspace_id, ask.key.workspace_id, Kind.WORKSPACE)
+        raise Conflict("the acquire id was taken and is gone; mint a new one")
 
     async def _stored(self, tx: AsyncConnection, ask: Acquire) -> Acquired | None:
         row = (await tx.execute(sa.select(ACQUIRES).where(ACQUIRES.c.id == ask.acquire_id))).first()
@@ -105,33 +98,28 @@ class LeaseStore:
             return None
         ids = [i for i in (row.key_lease_id, row.workspace_lease_id, row.blocked_lease_id) if i]
         leases = {lease.id: lease for lease in await tx.execute(sa.select(LEASES).where(LEASES.c.id.in_(ids)))}
-        key, workspace = await self._accounts(tx, ask)
+        accounts = await _accounts(tx, ask)
         return Acquired(
             leases.get(row.key_lease_id),
             leases.get(row.workspace_lease_id),
             leases.get(row.blocked_lease_id),
-            workspace_unlimited=workspace.limit_nano_usd is None,
-            key_blocked=key.blocked,
+            workspace_unlimited=accounts[ask.key.workspace_id].limit_nano_usd is None,
+            key_blocked=accounts[ask.key.account_id].blocked,
         )
 
-    async def _accounts(self, tx: AsyncConnection, ask: Acquire) -> tuple[Any, Any]:
-        query = sa.select(ACCOUNTS).where(ACCOUNTS.c.id.in_([ask.key.account_id, ask.key.workspace_id]))
-        rows = {row.id: row for row in await tx.execute(query)}
-        return rows[ask.key.account_id], rows[ask.key.workspace_id]
-
-    async def _grant_all(self, tx: AsyncConnection, ask: Acquire) -> Acquired:
-        # The order in which accounts are locked, everywhere.
+    async def _grant_all(self, tx: AsyncConnection, ask: Acquire, accounts: Mapping[str, Any]) -> Acquired:
+        # The order in which accounts are locked, everywhere: the workspace's, which all its keys share, comes last.
+        wanted = (
+            (ask.key.account_id, ask.key_ask),
+            (blocked_account(ask.key.account_id), ask.blocked_ask),
+            (ask.key.workspace_id, ask.workspace_ask),
+        )
         granted = [
-            None if wanted is None else await self._grant(tx, ask, account_id, wanted)
-            for account_id, wanted in (
-                (ask.key.account_id, ask.key_ask),
-                (blocked_account(ask.key.account_id), ask.blocked_ask),
-                (ask.key.workspace_id, ask.workspace_ask),
-            )
+            None if least is None else await self._grant(tx, ask, accounts, account_id, least)
+            for account_id, least in wanted
         ]
         key_lease, blocked_lease, workspace_lease = granted
-        leases = [row for row in granted if row is not None]
-        key, workspace = await self._accounts(tx, ask)
+        leases = [lease for lease in granted if lease is not None]
         if leases:
             taken = {
                 "id": ask.acquire_id,
@@ -143,18 +131,21 @@ class LeaseStore:
             inserted = await tx.execute(insert_for(tx)(ACQUIRES).values(taken).on_conflict_do_nothing())
             if inserted.rowcount != 1:
                 raise _Abandon(None)
-            await publish(tx, self._clock, [_grant_movement(row) for row in leases])
+            await tx.execute(LEASES.insert(), [vars(lease) for lease in leases])
+            await publish(tx, self._clock, [_grant_movement(lease) for lease in leases])
         return Acquired(
             key_lease,
             workspace_lease,
             blocked_lease,
-            workspace_unlimited=workspace.limit_nano_usd is None,
-            key_blocked=key.blocked,
+            workspace_unlimited=accounts[ask.key.workspace_id].limit_nano_usd is None,
+            key_blocked=accounts[ask.key.account_id].blocked,
         )
 
-    async def _grant(self, tx: AsyncConnection, ask: Acquire, account_id: str, wanted: Ask) -> Any | None:
+    async def _grant(
+        self, tx: AsyncConnection, ask: Acquire, accounts: Mapping[str, Any], account_id: str, wanted: Ask
+    ) -> SimpleNamespace | None:
         """The new lease's row, None when unlimited; raises _Abandon with the refusal."""
-        account = await self._account(tx, account_id)
+        account = accounts[account_id]
         refused = Refused(Reason.HELD, 0, 0)
         for attempt in range(GRANT_ATTEMPTS_MAX):
             decision = decide(account_of(account), wanted)
@@ -167,55 +158,63 @@ class LeaseStore:
             amount = decision.amount if attempt == 0 else wanted.minimum
             fence = await take(tx, account_id, amount)
             if fence is not None:
-                return await self._insert(tx, ask, account, amount, fence)
-            account = await self._account(tx, account_id)
-        key, workspace = await self._accounts(tx, ask)
+                return self._lease(ask, account, amount, fence)
+            account = (await _accounts(tx, ask))[account_id]
         raise _Abandon(
             Acquired(
                 refused=(Kind(account.kind), refused),
-                workspace_unlimited=workspace.limit_nano_usd is None,
-                key_blocked=key.blocked,
+                workspace_unlimited=accounts[ask.key.workspace_id].limit_nano_usd is None,
+                key_blocked=accounts[ask.key.account_id].blocked,
             )
         )
 
-    async def _account(self, tx: AsyncConnection, account_id: str) -> Any:
-        return (await tx.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id == account_id))).one()
-
-    async def _insert(self, tx: AsyncConnection, ask: Acquire, account: Any, amount: int, fence: int) -> Any:
-        values = {
-            "id": new_id("lease"),
-            "account_id": account.id,
-            "workspace_id": account.workspace_id,
-            "key_id": ask.key.key_id,
-            "kind": account.kind,
-            "replica_id": ask.replica_id,
-            "fence": fence,
-            "state": "open",
-            "granted": amount,
-            "outstanding": amount,
-            "expires_at_us": self._clock.now_us() + self._ttl_us,
-        }
-        return (await tx.execute(LEASES.insert().values(values).returning(LEASES))).one()
+    def _lease(self, ask: Acquire, account: Any, amount: int, fence: int) -> SimpleNamespace:
+        """A row of `leases`."""
+        return SimpleNamespace(
+            id=new_id("lease"),
+            account_id=account.id,
+            workspace_id=account.workspace_id,
+            key_id=ask.key.key_id,
+            kind=account.kind,
+            replica_id=ask.replica_id,
+            fence=fence,
+            state="open",
+            granted=amount,
+            outstanding=amount,
+            expires_at_us=self._clock.now_us() + self._ttl_us,
+        )
 
     async def renew(self, replica_id: str, lease_ids: Sequence[str]) -> tuple[list[Any], list[str], list[str]]:
         """(leases that live on, recalled ids, unknown ids). A recalled lease's life is extended too: its replica
-        is alive and finishing what is in flight."""
-        if not lease_ids:
-            return [], [], []
-        async with self._database.write() as tx:
-            mine = [
-                row
-                for row in (await lock_leases(tx, lease_ids)).values()
-                if row.replica_id == replica_id and row.state == "open"
-            ]
-            ids = [row.id for row in mine]
-            expires_at_us = self._clock.now_us() + self._ttl_us
-            if ids:
-                await tx.execute(LEASES.update().where(LEASES.c.id.in_(ids)).values(expires_at_us=expires_at_us))
-        known = set(ids)
-        recalled = [row.id for row in mine if row.recalled]
-        alive = [row for row in mine if not row.recalled]
+        is alive and finishing what is in flight. Only a lease past half its life is written."""
+        known: dict[str, Any] = {}
+        async with self._database.read() as conn:
+            for part in chunks(lease_ids):
+                mine = (LEASES.c.id.in_(part), LEASES.c.replica_id == replica_id, LEASES.c.state == "open")
+                known |= {row.id: row for row in await conn.execute(sa.select(LEASES).where(*mine))}
+        half_over_us = self._clock.now_us() + self._ttl_us // 2
+        due = [row.id for row in known.values() if row.expires_at_us < half_over_us]
+        if due:
+            for lease_id, row in (await self._extended(due)).items():
+                if row is None:
+                    # Forfeited in between.
+                    del known[lease_id]
+                else:
+                    known[lease_id] = row
+        recalled = [row.id for row in known.values() if row.recalled]
+        alive = [row for row in known.values() if not row.recalled]
         return alive, recalled, [lease_id for lease_id in lease_ids if lease_id not in known]
+
+    async def _extended(self, lease_ids: Sequence[str]) -> dict[str, Any]:
+        """The leases with a new expiry; None for those that are not open any more."""
+        expires_at_us = self._clock.now_us() + self._ttl_us
+        found: dict[str, Any] = dict.fromkeys(lease_ids)
+        async with self._database.write() as tx:
+            still = [row.id for row in (await lock_leases(tx, lease_ids)).values() if row.state == "open"]
+            for part in chunks(still):
+                extend = LEASES.update().where(LEASES.c.id.in_(part)).values(expires_at_us=expires_at_us)
+                found |= {row.id: row for row in await tx.execute(extend.returning(LEASES))}
+        return found
 
     async def release(self, replica_id: str, finals: Mapping[str, int]) -> list[str]:
         """Closes leases with their final use; ids now closed, those the ledger never knew included."""
@@ -245,6 +244,27 @@ class LeaseStore:
     def ttl_us(self) -> int:
         """Life of a lease between renewals."""
         return self._ttl_us
+
+
+async def _accounts(tx: AsyncConnection, ask: Acquire) -> dict[str, Any]:
+    """The accounts an Acquire is about, by id."""
+    ids = [ask.key.account_id, blocked_account(ask.key.account_id), ask.key.workspace_id]
+    return {row.id: row for row in await tx.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids)))}
+
+
+def _current(accounts: Mapping[str, Any], ask: Acquire) -> bool:
+    """All accounts exist, and their limits are at least as new as the relay's. Raises NotFound."""
+    key = ask.key
+    account = accounts.get(key.account_id)
+    if account is not None and (account.workspace_id != key.workspace_id or account.kind != Kind.KEY):
+        raise NotFound("no such account in this workspace")
+    refused = accounts.get(blocked_account(key.account_id))
+    return (
+        account is not None
+        and refused is not None
+        and key.workspace_id in accounts
+        and min(account.limit_version, refused.limit_version) >= key.version
+    )
 
 
 def counted() -> sa.ColumnElement[int]:

@@ -52,36 +52,43 @@ async def lock_leases(tx: AsyncConnection, lease_ids: Iterable[str]) -> dict[str
     return found
 
 
+_LEASE_COLUMNS = ("returned", "reported", "running_total", "final_used", "state", "outstanding")
 _STORE_LEASE = (
     LEASES.update()
     .where(LEASES.c.id == sa.bindparam("row_id"))
-    .values(
-        {
-            name: sa.bindparam(f"new_{name}")
-            for name in ("returned", "reported", "running_total", "final_used", "state", "outstanding")
-        }
-    )
+    .values({name: sa.bindparam(f"new_{name}") for name in _LEASE_COLUMNS})
 )
 
 
 async def store_leases(tx: AsyncConnection, leases: Mapping[str, Lease]) -> None:
-    """Writes leases back, in one batch."""
+    """Writes leases back, in one statement. They are locked already."""
     if not leases:
         return
-    values = [
-        {
-            "row_id": lease_id,
-            "new_returned": lease.returned,
-            "new_reported": lease.reported,
-            "new_running_total": lease.running_total,
-            "new_final_used": lease.final_used,
-            "new_state": lease.state.value,
-            "new_outstanding": lease.outstanding,
-        }
+    rows = [
+        (
+            lease_id,
+            lease.returned,
+            lease.reported,
+            lease.running_total,
+            lease.final_used,
+            lease.state.value,
+            lease.outstanding,
+        )
         for lease_id, lease in sorted(leases.items())
     ]
-    await tx.execute(_STORE_LEASE, values)
+    if tx.dialect.name == "postgresql":
+        await tx.exec_driver_sql(_STORE_LEASES_PG, tuple(list(column) for column in zip(*rows, strict=True)))
+        return
+    names = ("row_id", *(f"new_{name}" for name in _LEASE_COLUMNS))
+    await tx.execute(_STORE_LEASE, [dict(zip(names, row, strict=True)) for row in rows])
 
+
+_STORE_LEASES_PG = f"""
+    UPDATE leases SET {", ".join(f"{name} = u.{name}" for name in _LEASE_COLUMNS)}
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[])
+        AS u(id, {", ".join(_LEASE_COLUMNS)})
+    WHERE leases.id = u.id
+"""  # noqa: S608 - names of columns, all from this module
 
 _AMOUNTS = ("settled", "held", "unconfirmed", "forfeited", "blocked", "overrun")
 _MOVE = (
@@ -93,14 +100,31 @@ _MOVE = (
 
 async def move_amounts(tx: AsyncConnection, changes: Mapping[tuple[Kind, str], Amounts]) -> None:
     """Adds changes to accounts: key accounts before workspace accounts, each in id order, as Acquire does."""
-    order = sorted(changes.items(), key=lambda item: (item[0][0] is Kind.WORKSPACE, item[0][1]))
-    values = [
-        {"row_id": account_id, **{f"by_{name}": getattr(change, name) for name in _AMOUNTS}}
-        for (_, account_id), change in order
-        if change != Amounts()
-    ]
-    if values:
-        await tx.execute(_MOVE, values)
+    for on_workspaces in (False, True):
+        rows = [
+            (account_id, *(getattr(change, name) for name in _AMOUNTS))
+            for (kind, account_id), change in sorted(changes.items(), key=lambda item: item[0][1])
+            if (kind is Kind.WORKSPACE) is on_workspaces and change != Amounts()
+        ]
+        if not rows:
+            continue
+        if tx.dialect.name == "postgresql":
+            # A joined UPDATE locks in the order of its plan, so rows are locked in theirs before it.
+            columns = tuple(list(column) for column in zip(*rows, strict=True))
+            await tx.exec_driver_sql(_LOCK_ACCOUNTS_PG, (columns[0],))
+            await tx.exec_driver_sql(_MOVE_PG, columns)
+            continue
+        names = ("row_id", *(f"by_{name}" for name in _AMOUNTS))
+        await tx.execute(_MOVE, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+_LOCK_ACCOUNTS_PG = "SELECT 1 FROM accounts WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE"
+_MOVE_PG = f"""
+    UPDATE accounts SET {", ".join(f"{name} = accounts.{name} + u.{name}" for name in _AMOUNTS)}
+    FROM unnest($1::text[], {", ".join(f"${n}::bigint[]" for n in range(2, 2 + len(_AMOUNTS)))})
+        AS u(id, {", ".join(_AMOUNTS)})
+    WHERE accounts.id = u.id
+"""  # noqa: S608 - names of columns, all from this module
 
 
 async def publish(tx: AsyncConnection, clock: Clock, movements: Sequence[Movement]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,16 +25,14 @@ from services.ledger.storage.rows import chunks, lease_of, lock_leases, move_amo
 from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A lease's place after a spend."""
 
     lease_id: str
     running_total: int
 
 
-@dataclass(frozen=True, slots=True)
-class SpendEvent:
+class SpendEvent(NamedTuple):
     """One spend as consumed; amounts in nano-USD."""
 
     event_id: str
@@ -128,10 +126,11 @@ class SettlementStore:
         corrections = [entry for event in unique.values() if (entry := tally.book(event)) is not None]
         await correct(tx, corrections)
         await store_leases(tx, tally.changed())
-        await move_amounts(tx, tally.changes)
+        changes = tally.changes
+        await move_amounts(tx, changes)
         await publish(tx, self._clock, [*tally.overruns, *tally.closes()])
         done.booked += len(unique)
-        done.overrun += sum(change.overrun for (kind, _), change in tally.changes.items() if kind is Kind.KEY)
+        done.overrun += sum(change.overrun for (kind, _), change in changes.items() if kind is Kind.KEY)
         done.gaps += [lease_id for lease_id, lease in tally.changed().items() if lease.gap]
 
 
@@ -142,35 +141,47 @@ class _Tally:
         self._rows = rows
         self._leases = {lease_id: lease_of(row) for lease_id, row in rows.items()}
         self._before = dict(self._leases)
-        self.changes: dict[tuple[Kind, str], Amounts] = {}
+        self._totals: dict[tuple[Kind, str], list[int]] = {}
         self.overruns: list[Movement] = []
 
     def book(self, event: SpendEvent) -> tuple[str, dict[str, int]] | None:
-        """Books one event on both accounts; the entry's correction when an account took less than the event says."""
+        """Books one event on its accounts; the entry's correction when an account took less than the event says."""
+        overruns = len(self.overruns)
         key = self._on(Kind.KEY, event, event.account_id, event.key_lease)
         workspace = self._on(Kind.WORKSPACE, event, event.workspace_id, event.workspace_lease)
-        counted = event.spent.blocked
-        if counted or event.blocked_lease is not None:
+        counted = 0
+        if event.spent.blocked or event.blocked_lease is not None:
             counted = self._on(Kind.BLOCKED, event, blocked_account(event.account_id), event.blocked_lease).settled
-        parts = entry_parts(key, workspace, counted)
-        if parts == as_said(event.spent):
+        if len(self.overruns) == overruns:
             return None
-        return event.event_id, parts
+        return event.event_id, entry_parts(key, workspace, counted)
 
     def _on(self, kind: Kind, event: SpendEvent, account_id: str, position: Position | None) -> Amounts:
         """Books on one account; the entry's part there."""
         row = self._rows.get(position.lease_id) if position is not None else None
-        said = spend_unleased(kind, event.spent)
         if position is None or row is None or row.account_id != account_id:
-            change = part = said
+            change = spend_unleased(kind, event.spent)
         else:
             lease, change = spend(self._leases[position.lease_id], event.spent, position.running_total)
             self._leases[position.lease_id] = lease
-            part = Amounts(change.settled, 0, change.unconfirmed, 0, change.blocked, change.overrun)
-            if part.overrun != said.overrun:
-                self.overruns.append(_overrun(kind, event, account_id, row, part.overrun - said.overrun))
-        self.changes[kind, account_id] = self.changes.get((kind, account_id), Amounts()) + change
-        return part
+            said = event.spent.overrun if kind is not Kind.BLOCKED else 0
+            if change.overrun != said:
+                self.overruns.append(_overrun(kind, event, account_id, row, change.overrun - said))
+        totals = self._totals.get((kind, account_id))
+        if totals is None:
+            totals = self._totals[kind, account_id] = [0] * 6
+        totals[0] += change.settled
+        totals[1] += change.held
+        totals[2] += change.unconfirmed
+        totals[3] += change.forfeited
+        totals[4] += change.blocked
+        totals[5] += change.overrun
+        return change
+
+    @property
+    def changes(self) -> dict[tuple[Kind, str], Amounts]:
+        """One change per account."""
+        return {account: Amounts(*totals) for account, totals in self._totals.items()}
 
     def changed(self) -> dict[str, Lease]:
         """Leases that moved."""
@@ -198,12 +209,6 @@ def entry_parts(key: Amounts, workspace: Amounts, counted: int) -> dict[str, int
     """An entry's columns for its parts on the three accounts."""
     values = [getattr(amounts, name) for amounts in (key, workspace) for name in _PARTS]
     return dict(zip(_PART_COLUMNS, [*values, counted], strict=True))
-
-
-def as_said(spent: Spent) -> dict[str, int]:
-    """The columns where no account took less than the event says."""
-    said = spend_unleased(Kind.KEY, spent)
-    return entry_parts(said, said, spent.blocked)
 
 
 async def correct(tx: AsyncConnection, corrections: Sequence[tuple[str, Mapping[str, int]]]) -> None:
@@ -267,37 +272,56 @@ async def ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) -> 
 
 
 async def insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> set[str]:
-    """Inserts one entry per event; the ids that were not there before.
-
-    Equal ids share a key and so a partition, whose position this transaction has locked: nobody inserts one between
-    the look and the insert. One statement with many rows would be compiled anew for every batch size.
-    """
+    """Inserts one entry per event; the ids that were not there before."""
     rows = {event.event_id: _entry(event) for event in events}
+    if tx.dialect.name == "postgresql":
+        columns = tuple(list(column) for column in zip(*rows.values(), strict=True))
+        return {row[0] for row in await tx.exec_driver_sql(_INSERT_ENTRIES_PG, columns)}
     known: set[str] = set()
     for part in chunks(rows):
         known |= set((await tx.execute(sa.select(ENTRIES.c.id).where(ENTRIES.c.id.in_(part)))).scalars())
-    new = [row for event_id, row in rows.items() if event_id not in known]
+    # The only writer, so nobody inserts one of them between the look and the insert.
+    new = [dict(zip(_ENTRY_COLUMNS, row, strict=True)) for event_id, row in rows.items() if event_id not in known]
     if new:
         await tx.execute(insert_for(tx)(ENTRIES), new)
     return rows.keys() - known
 
 
-def _entry(event: SpendEvent) -> dict[str, Any]:
-    return {
-        "id": event.event_id,
-        "kind": "spend",
-        "workspace_id": event.workspace_id,
-        "account_id": event.account_id,
-        "key_id": event.key_id,
-        "occurred_at_us": event.occurred_at_us,
-        "request_id": event.request_id,
-        "model": event.model,
-        "lease_id": event.key_lease.lease_id if event.key_lease else "",
-        "workspace_lease_id": event.workspace_lease.lease_id if event.workspace_lease else "",
-        "blocked_lease_id": event.blocked_lease.lease_id if event.blocked_lease else "",
-        "estimated": event.estimated,
-        **as_said(event.spent),
-    }
+_ENTRY_COLUMNS = (
+    "id", "kind", "workspace_id", "account_id", "key_id", "occurred_at_us", "request_id", "model", "lease_id",
+    "workspace_lease_id", "blocked_lease_id", "estimated", *_PART_COLUMNS,
+)  # fmt: skip
+_ENTRY_TYPES = {"occurred_at_us": "bigint", "estimated": "boolean", **dict.fromkeys(_PART_COLUMNS, "bigint")}
+_INSERT_ENTRIES_PG = f"""
+    INSERT INTO entries ({", ".join(_ENTRY_COLUMNS)})
+    SELECT * FROM unnest(
+        {", ".join(f"${n}::{_ENTRY_TYPES.get(name, 'text')}[]" for n, name in enumerate(_ENTRY_COLUMNS, 1))}
+    )
+    ON CONFLICT DO NOTHING RETURNING id
+"""  # noqa: S608 - names of columns, all from this module
+
+
+def _entry(event: SpendEvent) -> tuple[Any, ...]:
+    """A row, in the order of _ENTRY_COLUMNS: every account takes what the event says, until it is corrected."""
+    spent = event.spent
+    parts = (spent.settled, spent.unconfirmed, spent.blocked, spent.overrun)
+    return (
+        event.event_id,
+        "spend",
+        event.workspace_id,
+        event.account_id,
+        event.key_id,
+        event.occurred_at_us,
+        event.request_id,
+        event.model,
+        event.key_lease.lease_id if event.key_lease else "",
+        event.workspace_lease.lease_id if event.workspace_lease else "",
+        event.blocked_lease.lease_id if event.blocked_lease else "",
+        event.estimated,
+        *parts,
+        *parts,
+        spent.blocked,
+    )
 
 
 async def _park(tx: AsyncConnection, item: Parked) -> int:
