@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.guardrail.domain.draft_fields import RULE_TYPES
-
 _SHIELD = ["email", "phone", "credit_card", "iban", "ip", "ssn", "itin", "us_passport", "us_driver_license"]
 _HEALTH = ["mrn", "icd10", "ndc", "us_npi", "us_dea", "uk_nhs", "au_medicare"]
 _EU_UK = [
@@ -21,7 +19,7 @@ _SENSITIVE_FILES = (
 
 def presets() -> list[dict[str, Any]]:
     """Fresh copies: id, name, description and rules as `POST /api/guardrail` takes them."""
-    every = [
+    return [
         _preset("pii_shield", "PII Shield", "Masks personal data both ways.", _pii("mask", _SHIELD)),
         _preset(
             "secrets_blocker",
@@ -69,7 +67,6 @@ def presets() -> list[dict[str, Any]]:
             {"type": "keyword", "stage": "both", "action": "mask", "terms": ["Example Brand"], "whole_word": True},
         ),
     ]
-    return [preset for preset in every if all(rule["type"] in RULE_TYPES for rule in preset["rules"])]
 
 
 def _preset(preset_id: str, name: str, description: str, *rules: dict[str, Any]) -> dict[str, Any]:
