@@ -88,10 +88,12 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
 async def migrate(settings: Settings) -> int:
     """Applies every service's migrations and stops."""
     log = _log(settings)
+    await log.ensure_topics()
     for service in BUILDERS:
         app = await _build(settings, service, log)
+        if service == "analytics":
+            await app.migrate()
         print(f"{service}: migrated")
-        del app
     return 0
 
 

@@ -12,7 +12,14 @@ import sys
 import time
 from typing import Any
 
-from prometheus_client import REGISTRY, exposition
+from prometheus_client import REGISTRY, Counter, Gauge, exposition
+
+SNAPSHOT_READ = Gauge(
+    "orca_policy_snapshot_read_timestamp_seconds", "When a plane last read its policies, Unix seconds.", ["plane"]
+)
+CONSUMER_LAG = Gauge("orca_consumer_lag", "Records a consumer knows of and has not polled.", ["group"])
+CONSUMER_STOPPED = Gauge("orca_consumer_stopped", "1 when a consumer gave up and needs an operator.", ["group"])
+DEAD_LETTERS = Counter("orca_consumer_dead_letters_total", "Records moved to the dead-letter topic.", ["group"])
 
 SAFE_FIELDS = (
     "request_id", "service", "error_class", "code", "topic", "partition", "group", "count", "replica_id",

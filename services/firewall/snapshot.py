@@ -15,6 +15,7 @@ from dataclasses import replace
 from services.common.clock import Clock
 from services.common.errors import Unavailable
 from services.common.storage import Database, read_counter
+from services.common.telemetry import SNAPSHOT_READ
 from services.firewall.domain.engine import CompiledPolicy
 from services.firewall.domain.model import Settings
 from services.firewall.domain.resolution import Resolution, Workspace, resolve
@@ -93,6 +94,7 @@ class Snapshot:
             await self._apply(changed, settings)
             self._revision = revision
             self._read_at_s = started_s
+            SNAPSHOT_READ.labels("firewall").set(self._clock.now_us() / 1_000_000)
             self._database_down = False
 
     async def _apply(self, changed: Sequence[queries.Stored], settings: Sequence[queries.StoredSettings]) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from services.common.clock import Clock
 from services.common.errors import Unavailable
 from services.common.storage import Database, read_counter
+from services.common.telemetry import SNAPSHOT_READ
 from services.guardrail.domain.resolution import CompiledGuardrail, Resolution, resolve
 from services.guardrail.domain.tally import NOTHING_SUPPRESSED, Suppressed
 from services.guardrail.sealing import SecretBox
@@ -127,6 +128,7 @@ class Snapshot:
             await self._apply(changed, sealed)
             self._revision = upto
             self._read_at_s = started_s
+            SNAPSHOT_READ.labels("guardrail").set(self._clock.now_us() / 1_000_000)
             self._database_down = False
 
     def _mark(self, marks: list[exceptions.Suppression]) -> None:

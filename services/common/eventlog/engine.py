@@ -29,6 +29,7 @@ from services.common.eventlog.ports import (
 )
 from services.common.eventlog.topics import DLQ
 from services.common.ids import new_id
+from services.common.telemetry import CONSUMER_LAG, CONSUMER_STOPPED, DEAD_LETTERS
 from services.common.tracing import TRACEPARENT, SpanKind, enabled, span
 
 log = logging.getLogger("orca.consumer")
@@ -154,6 +155,7 @@ class ConsumerLoop:
                     await self._retried(self._step)
         except Exception as error:
             self._error = type(error).__name__
+            CONSUMER_STOPPED.labels(self._group).set(1)
             log.critical("a consumer stopped", exc_info=error, extra={"group": self._group, "error_class": self._error})
             raise
 
@@ -223,6 +225,9 @@ class ConsumerLoop:
         self._consecutive = self._run_length(records, poison)[1]
         self._handled += len(good)
         self._dead_lettered += len(poison)
+        if poison:
+            DEAD_LETTERS.labels(self._group).inc(len(poison))
+        CONSUMER_LAG.labels(self._group).set(self._consumer.lag())
 
     async def _handle(self, records: list[ConsumedRecord]) -> None:
         if not enabled():

@@ -19,6 +19,7 @@ from services.common.tracing import TRACEPARENT, SpanKind, enabled, span
 from services.relay.domain.identity import MAX_ID_CHARS
 from services.relay.edge.incoming import Incoming, Receive
 from services.relay.edge.reply import Reply, Send
+from services.relay.pipeline.metrics import IN_FLIGHT
 
 log = logging.getLogger("orca.relay")
 
@@ -79,6 +80,7 @@ class RelayAsgi:
             headers["x-request-id"] = caller_id
         reply = Reply(send, headers)
         self._in_flight += 1
+        IN_FLIGHT.inc()
         self._idle.clear()
         try:
             if not enabled():
@@ -92,6 +94,7 @@ class RelayAsgi:
             await reply.error(OrcaError("internal error", code="internal_error", type="api_error"))
         finally:
             self._in_flight -= 1
+            IN_FLIGHT.dec()
             if not self._in_flight:
                 self._idle.set()
 

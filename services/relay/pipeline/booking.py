@@ -14,7 +14,7 @@ from services.relay.domain.settlement import (
 )
 from services.relay.pipeline.events import add_decision, add_request, add_spend
 from services.relay.pipeline.exchange import Attempt, Exchange
-from services.relay.pipeline.metrics import OVERRUN_NANO_USD, REQUESTS
+from services.relay.pipeline.metrics import OVERRUN_NANO_USD, REQUEST_SECONDS, REQUESTS, UPSTREAM_SECONDS
 from services.relay.pipeline.refusals import PolicyRefusal
 from services.relay.ports import Journal
 
@@ -87,7 +87,10 @@ class Booking:
     def _close(self, x: Exchange, status_code: int, status: str, code: str) -> None:
         x.finished = True
         REQUESTS.labels(status).inc()
-        add_request(x, status_code, status, code, self._clock.monotonic_s())
+        now_s = self._clock.monotonic_s()
+        REQUEST_SECONDS.observe(now_s - x.started_s)
+        UPSTREAM_SECONDS.observe(x.upstream_s)
+        add_request(x, status_code, status, code, now_s)
         self._journal.finish(x.request_id, x.events)
 
 

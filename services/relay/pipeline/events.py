@@ -14,6 +14,7 @@ from orca.firewall.v1 import firewall_pb2
 from orca.guardrail.v1 import guardrail_pb2
 from services.common.eventlog import topics
 from services.relay.pipeline.exchange import Exchange
+from services.relay.pipeline.metrics import POLICY_SECONDS
 
 VERDICTS = {
     firewall_pb2.VERDICT_ALLOW: "allow",
@@ -106,6 +107,7 @@ def add_guardrail(
         latency_us=round(latency_s * 1_000_000),
         dangling_policy=policy.dangling,
     )
+    POLICY_SECONDS.labels("guardrail").observe(latency_s)
     for result in response.results:
         if result.status == guardrail_pb2.RULE_STATUS_NOT_EVALUATED:
             decision.not_evaluated.append(f"{result.rule_id}={result.reason}")
@@ -155,6 +157,7 @@ def add_firewall(
         latency_us=round(latency_s * 1_000_000),
         dangling_policy=policy.dangling,
     )
+    POLICY_SECONDS.labels("firewall").observe(latency_s)
     add_decision(x, decision)
     for call in response.calls:
         tool = request.calls[call.index].tool_name if 0 <= call.index < len(request.calls) else ""

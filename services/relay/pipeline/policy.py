@@ -21,6 +21,7 @@ from services.common.rpc import call
 from services.relay.domain.segments import TEXT, Segment
 from services.relay.pipeline.events import add_decision, add_firewall, add_guardrail
 from services.relay.pipeline.exchange import Exchange
+from services.relay.pipeline.metrics import POLICY_FAILURES
 from services.relay.pipeline.refusals import PolicyRefusal, policy_unavailable
 
 KINDS = {
@@ -107,6 +108,7 @@ def unavailable(x: Exchange, plane: str, stage: str, asked: Asked, *, answered: 
     """Refuses, or records the pass where the workspace lets this plane fail open."""
     workspace = x.key.workspace
     opens = workspace.fail_open_guardrail if plane == "guardrail" else workspace.fail_open_firewall
+    POLICY_FAILURES.labels(plane).inc()
     opened = opens and asked.error is not None and may_fail_open(asked.error)
     add_decision(
         x,
