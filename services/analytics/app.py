@@ -112,12 +112,16 @@ class App:
         """Raw rows, roll-ups and ledger against each other, now. Raises Unavailable."""
         return await self._auditor.audit()
 
-    async def _open(self) -> None:
+    async def migrate(self) -> None:
+        """Opens the column store and applies its migrations, one replica at a time. Raises Unavailable."""
         async with self._database.write() as tx:
             # Several replicas must not migrate the column store at once; the relational one has locks.
             if self._database.dialect == "postgresql":
                 await tx.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             await self._store.open()
+
+    async def _open(self) -> None:
+        await self.migrate()
         await self._consumer.start()
         for part in self._parts:
             await part.start()
