@@ -21,9 +21,9 @@ from services.common.rpc import call
 from services.common.storage import Database, bump, outbox_add
 from services.firewall import events
 from services.firewall.domain.drafts import rule_from_json
-from services.firewall.domain.levels import LEVELS, NAME, level_policy
 from services.firewall.domain.model import Policy, Verdict
-from services.firewall.domain.posture import keeps
+from services.firewall.domain.posture import NAME, keeps
+from services.firewall.domain.presets import levels
 from services.firewall.policies import Policies, rules_of, shown
 from services.firewall.storage import postures, queries
 from services.firewall.storage.postures import ACTIVE, COMMIT, UNDO, UNDONE, Posture
@@ -69,8 +69,8 @@ class Postures:
 
     async def apply(self, workspace_id: str, actor_id: str, level: str, *, replacing: bool) -> dict[str, Any]:
         """Applies a level. Raises Invalid, Conflict, or Unavailable with nothing changed."""
-        if level not in LEVELS:
-            raise Invalid(f"level: must be one of {', '.join(LEVELS)}", param="level")
+        if level not in levels():
+            raise Invalid(f"level: must be one of {', '.join(levels())}", param="level")
         posture = Posture(new_id("st"), workspace_id, level, replacing, actor_id, created_at_us=self._clock.now_us())
         staged = await call(self._guardrail.StagePosture, _stage(posture), timeout_s=GUARDRAIL_TIMEOUT_S)
         posture = replace(posture, guardrail_kept=staged.kept, pending=COMMIT)
@@ -93,7 +93,7 @@ class Postures:
             untouched = managed is not None and managed.policy.id == default.policy.id
             if keeps(enabled=default.policy.enabled, managed=untouched, replace=posture.replacing):
                 return replace(posture, kept=True)
-        raw = level_policy(posture.level)
+        raw = levels()[posture.level]
         touched: list[dict[str, Any]] = []
         if default is not None and (raw is None or managed is None or managed.policy.id != default.policy.id):
             demoted = replace(default.policy, is_default=False, version=default.policy.version + 1)

@@ -9,7 +9,7 @@ from pydantic import StrictBool, StrictStr
 
 from services.common.errors import Invalid
 from services.common.http import Body, Principal, Role, ok, require
-from services.firewall.domain.levels import templates
+from services.firewall.domain.presets import templates
 from services.firewall.policies import Policies, policy_warnings, shown
 from services.firewall.posture import Postures
 
@@ -76,10 +76,9 @@ def add_posture(api: FastAPI, postures: Postures, policies: Policies) -> None:
             names = ", ".join(item["id"] for item in templates())
             raise Invalid(f"template: must be one of {names}", param="template")
         fields = {
-            "name": body.name if body.name and body.name != wanted else found["name"],
+            **found["policy"],
+            "name": body.name or found["policy"]["name"],
             "is_default": body.is_default,
-            "default_verdict": found["default_verdict"],
-            "rules": found["rules"],
         }
         stored = await policies.create(principal.workspace_id, principal.user_id, fields)
         return ok({**shown(stored), "template": found["id"], "warnings": policy_warnings(stored.policy)})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+NAME = "Autonomy"
+"""What a level's policy is called; a number follows where the name is taken."""
+
 
 def keeps(*, enabled: bool, managed: bool, replace: bool) -> bool:
     """Whether the present default stays: it is someone's own and in force, and was not to be replaced."""
