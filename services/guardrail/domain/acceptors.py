@@ -160,16 +160,17 @@ def mac_address(view: TextView, start: int, end: int) -> int | None:
 
 
 def iban(view: TextView, start: int, end: int) -> int | None:
-    """Longest valid account number from `start` that ends where a word ends; check digits decide."""
+    """An account number of its country's length that ends where a word ends; check digits decide."""
     data = view.shadow
     if start and (data[start - 1] == 0 or (start > 1 and data[start - 1] in b"-/+" and data[start - 2] in _ALNUM)):
         return None
-    while end - start >= 15:
-        after = data[end : end + 1]
-        if not (after and (after[0] in _ALNUM or after in (b"\x00", b"/", b"+", b"="))):
-            token = data[start:end].decode("ascii")
-            if validators.is_iban(validators.compact(token)):
-                return end
+    size = validators.iban_length(data[start : start + 2].decode("ascii").upper())
+    while size and end - start >= size:
+        if len(data[start:end].translate(None, b" -")) == size:
+            after = data[end : end + 1]
+            if after and (after[0] in _ALNUM or after in (b"\x00", b"/", b"+", b"=")):
+                return None
+            return end if validators.is_iban(validators.compact(data[start:end].decode("ascii"))) else None
         end -= 1
         while end > start and data[end - 1] not in _ALNUM:
             end -= 1

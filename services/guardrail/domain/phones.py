@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import phonenumbers
 import re2
@@ -26,8 +26,15 @@ NATIONAL_REGIONS = (
 """Regions whose national numbers are recognised after a context word."""
 
 _SHORTEST = 7
+_MAX_ENDS = 5
+"""Ends tried from one start, the longest first: what follows a number is rarely more than a few groups of digits."""
+
 _NOT_DIGITS = re.compile(rb"[^0-9]+")
-_NORTH_AMERICA = re.compile(rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[2-9][0-9]{2}[ .-][0-9]{4}\Z")
+_NORTH_AMERICA = re.compile(rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[0-9]{3}[ .-][0-9]{4}\Z")
+_LOOSE = re.compile(rb"(?:\([0-9]{3}\) ?|[0-9]{3}[.-])[0-9]{3}[.-][0-9]{4}\Z")
+"""How North American numbers are written, valid or not; enough after a context word."""
+
+_WRITTEN_OUT = re.compile(rb"\+1[ .-]\(?[2-9][0-9]{2}\)?[ .-]{1,2}[0-9]{3}[ .-][0-9]{4}\Z")
 _DATE = re.compile(
     rb"(?:(?:19|20)[0-9]{2}[-/. ]?[01][0-9][-/. ]?[0-3][0-9]"
     rb"|[0-3]?[0-9][-/.][01]?[0-9][-/.](?:19|20)?[0-9]{2})(?:[^0-9]|\Z)"
@@ -83,14 +90,22 @@ def _region(region: str) -> re2._Regexp:
     return _compile(f"(?:{prefix})?(?:{'|'.join(_plans(region))})")
 
 
+def _is_closed(data: bytes, end: int) -> bool:
+    """True where no letter or digit follows, an extension such as `x12` aside."""
+    after = data[end : end + 1]
+    return not after.isalnum() or (after in (b"x", b"X") and data[end + 1 : end + 2].isdigit())
+
+
 def _digits(token: bytes) -> bytes:
     return _NOT_DIGITS.sub(b"", token)
 
 
 def _ends(data: bytes, start: int, end: int) -> Iterator[int]:
     """Ends of the groups of digits in the shape's match, the longest first, while enough digits remain."""
-    while end - start >= _SHORTEST:
-        if not data[end : end + 1].isalnum() and not guards.continues_number(data, end, end):
+    tried = 0
+    while end - start >= _SHORTEST and tried < _MAX_ENDS:
+        if _is_closed(data, end) and not guards.continues_number(data, end, end):
+            tried += 1
             yield end
         end -= 1
         while end > start and (not data[end - 1 : end].isdigit() or data[end : end + 1].isdigit()):
@@ -112,7 +127,7 @@ def international(view: TextView, start: int, end: int) -> int | None:
         digits = _digits(token)
         if first != b"+":
             digits = digits[2:]
-        if len(digits) >= _SHORTEST and _international().fullmatch(digits):
+        if len(digits) >= _SHORTEST and (_international().fullmatch(digits) or _is_written_out(token)):
             return candidate
         # Brackets around a trunk zero, as in +44 (0)20, are read as written and as meant.
         if b"(0)" in token and _international().fullmatch(_digits(token.replace(b"(0)", b""))):
@@ -120,10 +135,15 @@ def international(view: TextView, start: int, end: int) -> int | None:
     return None
 
 
+def _is_written_out(token: bytes) -> bool:
+    """True for `+`, a calling code and groups of a usual length, though no plan has that number (yet)."""
+    return _WRITTEN_OUT.match(token) is not None
+
+
 def north_american(view: TextView, start: int, end: int) -> int | None:
     """Three, three and four digits with brackets, hyphens or dots throughout; spaces alone could be a table's."""
     data = view.shadow
-    token = data[start:end]
+    token = data[start:end].partition(b"x")[0]
     found = _NORTH_AMERICA.match(token)
     if found is None or not guards.stands_alone(data, start, end):
         return None
@@ -132,7 +152,7 @@ def north_american(view: TextView, start: int, end: int) -> int | None:
         return None
     if guards.named_otherwise(data, start):
         return None
-    if separator == b"." and not _region("US").fullmatch(_digits(token)):
+    if separator == b"." and len(token) == end - start and not _region("US").fullmatch(_digits(token)):
         return None
     return end
 
@@ -174,6 +194,11 @@ def in_context(view: TextView, start: int, end: int) -> int | None:
             continue
         if data[candidate : candidate + 1] in (b"-", b"/") and data[candidate + 1 : candidate + 2].isalnum():
             continue
-        if _national().fullmatch(digits):
+        if _is_national(digits) or _LOOSE.match(token):
             return candidate
     return None
+
+
+@lru_cache(maxsize=4096)
+def _is_national(digits: bytes) -> bool:
+    return _national().fullmatch(digits) is not None

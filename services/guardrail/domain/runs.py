@@ -15,7 +15,6 @@ from services.guardrail.domain.text import TextView
 
 _LOCAL_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+'-\x81"
 _ADDRESS_CHARS = _LOCAL_CHARS + b"@"
-_LOCAL_RUN = re.compile(rb"[A-Za-z0-9._%+'\x81-]{1,64}\Z")
 _DOMAIN = re.compile(rb"[A-Za-z0-9\x81.-]{3,254}")
 _LABEL = re.compile(rb"[A-Za-z0-9\x81](?:[A-Za-z0-9\x81-]{0,61}[A-Za-z0-9\x81])?\Z")
 _TOP_LEVEL = re.compile(rb"(?:[A-Za-z\x81]{2,24}|[Xx][Nn]--[A-Za-z0-9-]{2,59})\Z")
@@ -81,10 +80,10 @@ class EmailFinder:
 
 def _local_start(data: bytes, floor: int, at: int) -> int:
     """Where the local part before the `@` at `at` begins; `at` when there is none."""
-    run = _LOCAL_RUN.search(data, max(floor, at - _MAX_LOCAL), at)
-    if run is None or data[at - 1] == 0x2E:
+    low = max(floor, at - _MAX_LOCAL)
+    start = low + len(data[low:at].rstrip(_LOCAL_CHARS))
+    if start == at or data[at - 1] == 0x2E:
         return at
-    start = run.start()
     doubled = data.rfind(b"..", start, at)
     start = doubled + 2 if doubled >= 0 else start
     while start < at and data[start] in b".%+'-":
@@ -141,7 +140,7 @@ class RunFinder:
         self._chars, self._accept = chars, accept
         self._prefix = re.compile(prefix.encode("ascii"), re.IGNORECASE)
         self._cut = re.compile(rf"(?:{shape.partial})\Z".encode("ascii"))
-        self._run = re.compile(b"[" + re.escape(chars) + b"]{0,%d}" % longest)
+        self._run = re.compile(b"[" + re.escape(chars) + b"]*")
 
     def hold(self, data: bytes) -> int:
         """Where a run may begin that the text's end cuts off."""
@@ -168,13 +167,17 @@ class RunFinder:
         hold = max(at, hold)
         spans: list[tuple[int, int]] = []
         last_end = cursor
+        run_end = 0
         while at < hold:
             prefix = self._prefix.search(data, at)
             if prefix is None or prefix.start() >= hold:
                 break
             start = prefix.start()
-            run = self._run.match(data, start)
-            end = self._accept(data, start, run.end()) if run is not None else None
+            if start >= run_end:
+                # One run is measured once, however many prefixes are in it.
+                run = self._run.match(data, start)
+                run_end = start if run is None else run.end()
+            end = self._accept(data, start, min(run_end, start + self.longest))
             if end is None:
                 at = start + 1
                 continue

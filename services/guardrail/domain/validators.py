@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import cache
 
 from stdnum import bitcoin as stdnum_bitcoin
-from stdnum import ean, luhn
+from stdnum import ean, luhn, numdb
 from stdnum import iban as stdnum_iban
 from stdnum.iso7064 import mod_11_2
 from stdnum.us import ssn as stdnum_ssn
@@ -116,6 +117,14 @@ def is_cn_resident_id(text: str) -> bool:
     value = compact(text)
     year, month, day = int(value[6:10]), int(value[10:12]), int(value[12:14])
     return int(value[:2]) in _CN_PROVINCES and _is_date(year, month, day) and bool(mod_11_2.is_valid(value))
+
+
+@cache
+def iban_length(country: str) -> int:
+    """Characters of that country's account numbers; 0 where there are none. Source: python-stdnum's registry."""
+    (_, known), *_rest = numdb.get("iban").info(country)
+    structure = known.get("bban", "")
+    return 4 + sum(int(count) for count in re.findall(r"[0-9]+", structure)) if structure else 0
 
 
 def is_iban(compacted: str) -> bool:

@@ -22,6 +22,8 @@ _URL_HEAD = re.compile(
     rb"(?:\[[0-9a-f:.]{2,45}\]|localhost|(?:[a-z0-9](?:[a-z0-9_-]{0,62})\.){1,10}[a-z0-9-]{1,63}|"
     rb"[a-z0-9-]{1,63}(?=[:/]))"
 )
+_JWT_HEAD = re.compile(rb"(eyJ[A-Za-z0-9_-]{7,1000})\.(?=ey)")
+_JWT_REST = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _INFIX = b"T3BlbkFJ"
 
 
@@ -44,16 +46,17 @@ def _url(data: bytes, start: int, end: int) -> int | None:
 
 def _jwt(data: bytes, start: int, end: int) -> int | None:
     """Three Base64url parts, the first of which is a JSON header that names an algorithm."""
-    parts = data[start:end].rstrip(b".").split(b".")
-    if len(parts) < 3 or not parts[1].startswith(b"ey"):
+    head = _JWT_HEAD.match(data, start, end)
+    if head is None:
         return None
     try:
-        header = json.loads(base64.urlsafe_b64decode(parts[0] + b"=" * (-len(parts[0]) % 4)))
+        header = json.loads(base64.urlsafe_b64decode(head.group(1) + b"=" * (-len(head.group(1)) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return None
     if not isinstance(header, dict) or "alg" not in header:
         return None
-    return start + len(b".".join(parts[:3]))
+    rest = _JWT_REST.match(data, head.end(), end)
+    return rest.end() if rest is not None else None
 
 
 def _openai(data: bytes, start: int, end: int) -> int | None:
