@@ -43,12 +43,16 @@ typecheck: $(VENV)/.dev ## mypy, strict
 protos: $(BIN)/python ## generate the protobuf stubs
 	$(BIN)/python hatch_build.py
 
-docs: $(VENV)/.runtime ## write .env.example, docs/configure.md and docs/events.md
+docs: $(VENV)/.runtime ## write .env.example, docs/configure.md, docs/events.md, the entities of docs/guardrail.md
 	$(BIN)/python -m services.allinone.reference
 	$(BIN)/python -m services.analytics.event_reference
+	$(BIN)/python -m services.guardrail.entity_reference
 
 bench: $(VENV)/.dev ## measure overhead and throughput on this machine
 	$(BIN)/python -m tests.bench.relay
+
+bench-guardrail: $(VENV)/.dev ## measure finding personal data and secrets; ARGS="--peers PYTHON" compares
+	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.guardrail $(ARGS)
 
 bench-anomaly: $(VENV)/.dev ## measure the anomaly scorer on simulated tenants
 	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.anomaly $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from services.common.http import GrpcAuthenticator
 from services.common.networks import parse_networks
 from services.common.rpc import RpcServer, call
 from services.common.storage import Database, OutboxPublisher
+from services.guardrail.domain import gate
 from services.guardrail.domain.draft_fields import MIN_TIMEOUT_MS, Limits
 from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
@@ -70,7 +72,8 @@ class App:
         guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(self.servicer, server)
 
     async def start(self) -> None:
-        """Loads the snapshot and starts polling and publishing."""
+        """Compiles the catalogue's automata, loads the snapshot and starts polling and publishing."""
+        await asyncio.to_thread(gate.warm)
         await self.snapshot.start()
         await self.publisher.start()
 

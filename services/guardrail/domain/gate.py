@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import re2
 
-from services.guardrail.domain import automaton, entities
+from services.guardrail.domain import automaton, entities, phones
 from services.guardrail.domain.automaton import Automaton, Trigger
 from services.guardrail.domain.context import CONTEXT
 from services.guardrail.domain.finders import BuiltIn
@@ -57,7 +57,8 @@ def _catalogue() -> _Catalogue:
 
 
 def warm() -> None:
-    """Compiles the process's automata, which takes about a second: at start-up, off the event loop."""
+    """Compiles the process's automata and numbering plans, about a second's work: at start-up, off the event loop."""
+    phones.warm()
     if automaton.available():
         _catalogue()
 

@@ -90,6 +90,12 @@ def _region(region: str) -> re2._Regexp:
     return _compile(f"(?:{prefix})?(?:{'|'.join(_plans(region))})")
 
 
+def warm() -> None:
+    """Compiles the numbering plans, so that no request pays for it."""
+    for plan in (_international(), _national(), *map(_region, ("US", "FR", "JP", "KR"))):
+        plan.fullmatch(b"0")
+
+
 def _is_closed(data: bytes, end: int) -> bool:
     """True where no letter or digit follows, an extension such as `x12` aside."""
     after = data[end : end + 1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.guardrail.domain import entities
+from services.guardrail.domain import automaton, entities
 from services.guardrail.domain.check import check
 from services.guardrail.domain.engine import CompiledPolicy
 from services.guardrail.domain.model import Outcome, Segment, Stage
@@ -138,3 +138,19 @@ def test_nothing_of_a_blocked_match_is_released(text: str, cuts: list[int]) -> N
     first = min((f.start for _, f in verdict.findings), default=len(text))
     assert text.startswith(released)
     assert len(released) <= first if verdict.outcome is Outcome.BLOCKED else released == text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(texts, spaced), st.integers(min_value=0, max_value=4))
+def test_a_text_too_dense_in_candidates_is_read_whole_with_the_same_findings(text: str, most: int) -> None:
+    usual = found(NATIVE, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(automaton, "MAX_CANDIDATES", most)
+        assert found(NATIVE, text) == usual
+
+
+@pytest.mark.parametrize("name", entities.NAMES)
+def test_an_entity_that_needs_a_digit_never_matches_without_one(name: str) -> None:
+    examples = [number for text in FOUND[name] for number in parse(text)[1]]
+    bare = [number for number in examples if not any(char.isdecimal() for char in number)]
+    assert not (entities.finder_of(name).needs_digit and bare)
