@@ -28,7 +28,7 @@ from services.guardrail.domain.presets import presets
 from services.guardrail.http_marks import add_marks
 from services.guardrail.http_trials import add_trials
 from services.guardrail.marks import Marks
-from services.guardrail.policies import Policies, shown
+from services.guardrail.policies import Policies, is_id, shown
 from services.guardrail.storage.queries import HistoryRow
 from services.guardrail.trials import Trials
 
@@ -203,7 +203,7 @@ def _version(row: HistoryRow) -> dict[str, Any]:
 
 def _position(cursor: str, kind: type[T]) -> T:
     position = decode_cursor(cursor)
-    if len(position) != 1 or type(position[0]) is not kind:
+    if len(position) != 1 or type(position[0]) is not kind or (kind is str and not is_id(position[0])):
         raise Invalid("cursor: not a cursor of this list", param="cursor")
     value: T = position[0]
     return value

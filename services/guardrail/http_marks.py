@@ -10,6 +10,7 @@ from pydantic import StrictStr
 from services.common.errors import Invalid
 from services.common.http import Body, Page, Principal, Role, decode_cursor, encode_cursor, ok, require
 from services.guardrail.marks import Marks, shown
+from services.guardrail.policies import is_id
 
 FINGERPRINT_MAX = 128
 
@@ -56,6 +57,6 @@ def add_marks(api: FastAPI, marks: Marks) -> None:
 
 def _position(cursor: str) -> str:
     position = decode_cursor(cursor)
-    if len(position) != 1 or not isinstance(position[0], str):
+    if len(position) != 1 or not isinstance(position[0], str) or not is_id(position[0]):
         raise Invalid("cursor: not a cursor of this list", param="cursor")
     return position[0]

@@ -15,6 +15,7 @@ from services.common.http import Body, Principal, Role, ok, require
 from services.guardrail.domain.model import Finding, Rule, Stage
 from services.guardrail.domain.sandbox import Trial
 from services.guardrail.trials import Simulation, Trials
+from services.guardrail.wire import safe_text
 
 CHUNKS_MAX = 10_000
 TEXT_MAX = 4 * 1024 * 1024
@@ -110,17 +111,17 @@ def _trial(trial: Trial) -> dict[str, Any]:
     out: dict[str, Any] = {
         "blocked": trial.blocked,
         "mutated": trial.mutated,
-        "sanitized": trial.sanitized,
+        "sanitized": safe_text(trial.sanitized),
         "violations": [_violation(rule, finding) for rule, finding in trial.violations],
     }
     if trial.advisories:
-        out["advisories"] = list(trial.advisories)
+        out["advisories"] = list(map(safe_text, trial.advisories))
     if trial.not_evaluated:
         out["not_evaluated"] = [
             {"rule": rule.id, "type": rule.type, "reason": reason} for rule, reason in trial.not_evaluated
         ]
     if trial.released is not None:
-        out["released"] = list(trial.released)
+        out["released"] = list(map(safe_text, trial.released))
     return out
 
 

@@ -15,6 +15,7 @@ from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
 from services.common.storage import Database, OutboxPublisher, bump, outbox_add
 from services.guardrail import events
+from services.guardrail.policies import is_id
 from services.guardrail.ports import RecordedMatches
 from services.guardrail.snapshot import Snapshot
 from services.guardrail.storage import exceptions
@@ -101,7 +102,7 @@ class Marks:
             return await exceptions.suppression_page(conn, workspace_id, after, limit)
 
     async def _found(self, workspace_id: str, match_id: str) -> _Found:
-        row = await self._recorded.match(workspace_id, match_id)
+        row = await self._recorded.match(workspace_id, match_id) if is_id(match_id) else None
         if row is None:
             raise NotFound("no such match")
         digests = row.get("fingerprints")

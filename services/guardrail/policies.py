@@ -26,6 +26,7 @@ from services.guardrail.storage.tables import counter, outbox
 
 MAX_PER_WORKSPACE = 500
 _NAMED_MAX = 20
+ID_MAX = 128
 
 
 class Policies:
@@ -243,8 +244,13 @@ def shown(stored: Stored) -> dict[str, Any]:
     }
 
 
+def is_id(text: str) -> bool:
+    """The text may be an id of ours; anything else is not looked up, since not every store takes every character."""
+    return 0 < len(text) <= ID_MAX and text.isascii() and text.isprintable()
+
+
 async def _found(conn: AsyncConnection, workspace_id: str, guardrail_id: str) -> Stored:
-    stored = await queries.find(conn, workspace_id, guardrail_id)
+    stored = await queries.find(conn, workspace_id, guardrail_id) if is_id(guardrail_id) else None
     if stored is None:
         raise NotFound("no such guardrail")
     return stored

@@ -23,7 +23,7 @@ from services.guardrail.domain.reading import Refused
 from services.guardrail.domain.sandbox import Trial, attempt
 from services.guardrail.domain.whole import WHOLE_TYPES
 from services.guardrail.plane import fingerprinter, run_scan
-from services.guardrail.policies import Policies
+from services.guardrail.policies import Policies, is_id
 from services.guardrail.ports import RecordedMatches
 
 BATCH_CHARS = 200_000
@@ -216,7 +216,7 @@ def _admitted(raw: Sequence[Mapping[str, Any]], limits: drafts.Limits) -> tuple[
         admitted = drafts.admit_rules(bare, lambda: f"rule_{next(numbers)}", limits=limits)
     except Refused as refused:
         raise Invalid(str(refused), param=refused.field) from None
-    given = [str(rule["id"])[:64] if rule.get("id") else None for rule in raw]
+    given = [str(rule["id"]) if is_id(str(rule.get("id") or "")) else None for rule in raw]
     return tuple(
         rule if rule_id is None else drafts.with_id(rule, rule_id)
         for rule, rule_id in zip(admitted, given, strict=True)

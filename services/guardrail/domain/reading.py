@@ -6,13 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MAX_FIELD = 200
+"""Characters of a field's path in a refusal."""
+
 
 class Refused(ValueError):
     """A field is wrong; `field` is its path, e.g. `rules.0.pattern`."""
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
+        # A field may be named by the caller: cut, and without what no answer can carry.
+        self.field = field[:MAX_FIELD].encode("utf-8", "backslashreplace").decode()
+        super().__init__(f"{self.field}: {reason}")
 
 
 class Reader:
