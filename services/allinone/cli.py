@@ -57,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(command=_serve)
     migrate = commands.add_parser("migrate", help="apply all migrations of the distributed profile and stop")
     migrate.set_defaults(command=_migrate)
-    replay = commands.add_parser("replay", help="rebuild a projection from the event log, into empty tables")
-    replay.add_argument("projection", choices=["ledger"])
+    replay = commands.add_parser("replay", help="rebuild a projection from the event log, its service stopped")
+    replay.add_argument("projection", choices=["ledger", "analytics"])
     replay.add_argument("--into", default="", metavar="URL", help="another database (default: the ledger's own)")
     replay.set_defaults(command=_replay)
     doctor = commands.add_parser("doctor", help="check a running embedded instance")
@@ -156,8 +156,10 @@ def _migrate(settings: Settings, _args: argparse.Namespace) -> int:
 
 
 def _replay(settings: Settings, args: argparse.Namespace) -> int:
-    from services.allinone.replaying import replay_ledger
+    from services.allinone.replaying import replay_analytics, replay_ledger
 
+    if args.projection == "analytics":
+        return _run(replay_analytics(settings))
     return _run(replay_ledger(settings, args.into))
 
 

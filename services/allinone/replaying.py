@@ -1,23 +1,52 @@
-"""`orca replay ledger`: rebuilds the ledger's tables from the event log of either profile, the ledger stopped."""
+"""`orca replay …`: rebuilds a projection's tables from the event log of either profile, its service stopped."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Awaitable, Callable
 
 from services.allinone import embedded
 from services.allinone.hosting import BindError
 from services.allinone.profile import Settings
+from services.analytics.app import rebuild
 from services.common.clock import SystemClock
 from services.common.errors import Invalid
 from services.common.eventlog.kafka_log import KafkaEventLog
 from services.common.eventlog.kafka_security import kafka_options
+from services.common.eventlog.ports import EventLog
 from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.ledger.replay import Replayed, replay
+
+Replay = Callable[[EventLog, str, float], Awaitable[str]]
+EMBEDDED_QUIET_S = 0.5
+KAFKA_QUIET_S = 3.0
 
 
 async def replay_ledger(settings: Settings, into: str) -> int:
     """Replays into `into`, or the ledger's own database, which must be empty. Raises OrcaErrors, BindError."""
+
+    async def run(log: EventLog, url: str, quiet_s: float) -> str:
+        return _tell(await replay(log, url, SystemClock(), quiet_s=quiet_s))
+
+    return await _with_log(settings, "ledger", into, run)
+
+
+async def replay_analytics(settings: Settings) -> int:
+    """Rebuilds every event table and roll-up, and swaps them in. Raises OrcaErrors, BindError."""
+
+    async def run(log: EventLog, url: str, quiet_s: float) -> str:
+        analytics = settings.of("analytics")
+        done = await rebuild(analytics, log=log, database_url=url, clock=SystemClock(), quiet_s=quiet_s)
+        return (
+            f"analytics: {done.records} records replayed, {done.carried} rows carried over, "
+            f"{done.skipped} records skipped"
+        )
+
+    return await _with_log(settings, "analytics", "", run)
+
+
+async def _with_log(settings: Settings, service: str, into: str, run: Replay) -> int:
     profile = settings.profile
     if profile.kafka_bootstrap:
         url = into or profile.database_url
@@ -26,7 +55,7 @@ async def replay_ledger(settings: Settings, into: str) -> int:
         log = KafkaEventLog(profile.kafka_bootstrap, options=kafka_options(profile))
         await log.start()
         try:
-            _tell(await replay(log, url, SystemClock()))
+            print(await run(log, url, KAFKA_QUIET_S))
         finally:
             await log.stop()
         return 0
@@ -39,8 +68,8 @@ async def replay_ledger(settings: Settings, into: str) -> int:
     try:
         await events.start()
         await events.ensure_topics()
-        url = into or f"sqlite:///{(profile.home / 'ledger.db').absolute()}"
-        _tell(await replay(events, url, SystemClock(), quiet_s=0.5))
+        url = into or f"sqlite:///{(profile.home / f'{service}.db').absolute()}"
+        print(await run(events, url, EMBEDDED_QUIET_S))
     finally:
         await events.stop()
         with contextlib.suppress(OSError):
@@ -48,5 +77,5 @@ async def replay_ledger(settings: Settings, into: str) -> int:
     return 0
 
 
-def _tell(done: Replayed) -> None:
-    print(f"ledger: {done.movements} movements and {done.spends} spends replayed, {done.parked} records parked")
+def _tell(done: Replayed) -> str:
+    return f"ledger: {done.movements} movements and {done.spends} spends replayed, {done.parked} records parked"

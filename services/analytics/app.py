@@ -26,6 +26,7 @@ from services.analytics.erasing import Erased, Eraser
 from services.analytics.feeds import Feeds
 from services.analytics.grpc_server import AnalyticsServicer
 from services.analytics.http_api import build_api
+from services.analytics.replay import Replayed, replay
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.storage.blocks import BlockStore
 from services.analytics.storage.episodes import EpisodeStore
@@ -135,6 +136,31 @@ class App:
                 return
 
 
+async def rebuild(
+    settings: AnalyticsSettings, *, log: EventLog, database_url: str, clock: Clock, quiet_s: float
+) -> Replayed:
+    """`orca replay analytics`: every table from the topics; the service must be stopped. Raises Unavailable."""
+    database = await Database.open(database_url, service="analytics")
+    store = _store(settings)
+    try:
+        await database.migrate(METADATA, MIGRATIONS)
+        await store.open()
+        workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=settings.analytics_retention_days)
+        eraser = Eraser(database, store, clock)
+        return await replay(log, store, database, workspaces, eraser, clock, quiet_s=quiet_s)
+    finally:
+        await store.close()
+        await database.close()
+
+
+def _store(settings: AnalyticsSettings) -> ClickHouseStore:
+    return ClickHouseStore(
+        url=settings.clickhouse_url,
+        path=Path(settings.home) / "chdb",
+        query_timeout_s=settings.analytics_query_timeout_s,
+    )
+
+
 async def build(
     settings: AnalyticsSettings,
     *,
@@ -148,11 +174,7 @@ async def build(
     clock = clock or SystemClock()
     database = await Database.open(database_url, service="analytics")
     await database.migrate(METADATA, MIGRATIONS)
-    store = ClickHouseStore(
-        url=settings.clickhouse_url,
-        path=Path(settings.home) / "chdb",
-        query_timeout_s=settings.analytics_query_timeout_s,
-    )
+    store = _store(settings)
     replica = settings.replica_id or new_id("analytics")
     workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=settings.analytics_retention_days)
     writer = BlockWriter(BlockStore(database, replica, clock), store)

@@ -10,15 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from services.analytics.domain.blocks import Block, Bounds, Item, build, cut
 from services.analytics.domain.rows import COLUMNS
 from services.analytics.events import TABLES
 from services.analytics.ports import ColumnStore
 from services.analytics.previous_tools import CALLS, Last, PreviousTools, Run
-from services.analytics.storage.blocks import BlockStore
+from services.analytics.storage.blocks import Recovery
 from services.common.eventlog.ports import TopicPartition
 from services.common.tracing import SpanKind, span
+
+
+class Positions(Protocol):
+    """Where bounds are kept; `BlockStore` says what each may raise."""
+
+    async def recover(self, topic: str, partition: int) -> Recovery: ...
+
+    async def store(self, blocks: Sequence[Block]) -> None: ...
+
+    async def confirm(self, blocks: Sequence[Block]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -34,7 +45,7 @@ class PartitionState:
 class BlockWriter:
     """Writes the partitions this consumer owns."""
 
-    def __init__(self, blocks: BlockStore, store: ColumnStore) -> None:
+    def __init__(self, blocks: Positions, store: ColumnStore) -> None:
         self._blocks = blocks
         self._store = store
         self._previous = PreviousTools(store)
