@@ -1,0 +1,174 @@
+"""Ingestion and feeds of analytics, measured: `make bench-analytics`.
+
+Events of a request's mix go through decoding, block building and insertion into chDB, views included, as the consumer
+does it; then rows are generated straight into the tables and each feed is read as its endpoint reads it. Prints
+events/s of one process and p50/p95 per feed. `ARGS="--rows 10000000"` is the full size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from services.analytics.clickhouse.client import ClickHouseStore
+from services.analytics.clickhouse.queries import Span
+from services.analytics.configuration import Workspaces
+from services.analytics.consumers import EventConsumer
+from services.analytics.domain.blocks import Item
+from services.analytics.domain.feeds import FIREWALL_EVENTS, MATCHES, REQUESTS
+from services.analytics.feeds import Feeds
+from services.analytics.storage.blocks import BlockStore
+from services.analytics.storage.tables import METADATA, MIGRATIONS
+from services.analytics.storage.workspaces import WorkspaceStore
+from services.analytics.writer import BlockWriter
+from services.common.clock import SystemClock
+from services.common.eventlog import topics
+from services.common.eventlog.ports import ConsumedRecord, TopicPartition
+from services.common.storage import Database
+from tests.unit.analytics.builders import FakeLog, firewall, match, request, spend
+
+PER_BATCH = 10_000
+WORKSPACES = 20
+READS = 40
+
+
+def records(batch: int) -> list[ConsumedRecord]:
+    """One polled batch: requests, spend, evaluations and matches of 2,500 requests."""
+    found: list[ConsumedRecord] = []
+    first = batch * (PER_BATCH // 4)
+    makers = (
+        (topics.REQUESTS, lambda n, **ids: request(0, **ids)),
+        (topics.SPEND, lambda n, **ids: spend(0, **ids)),
+        (topics.FIREWALL, lambda n, **ids: firewall(0, id=f"f_{n}", **ids)),
+        (topics.MATCHES, lambda n, **ids: match(0, id=f"m_{n}", **ids)),
+    )
+    for offset in range(first, first + PER_BATCH // 4):
+        ids = {
+            "workspace_id": f"ws_{offset % WORKSPACES}", "key_id": f"key_{offset % 500}",
+            "run_id": f"run_{offset // 5}", "request_id": f"req_{offset}", "producer_id": "relay",
+            "producer_seq": offset + 1,
+        }  # fmt: skip
+        for topic, make in makers:
+            value = make(offset, **ids).SerializeToString()
+            found.append(ConsumedRecord(topic, 0, offset, b"", value, (), 0))
+    return found
+
+
+async def ingest(store: ClickHouseStore, database: Database, batches: int) -> None:
+    clock = SystemClock()
+    writer = BlockWriter(BlockStore(database, "bench", clock), store)
+    workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=30)
+    consumer = EventConsumer(FakeLog(), writer, clock, flush_s=0.01, flush_max_s=0.01, workspaces=workspaces)
+    for topic in (topics.REQUESTS, topics.SPEND, topics.FIREWALL, topics.MATCHES):
+        await writer.acquire(TopicPartition(topic, 0))
+    decoded_s = written_s = 0.0
+    for number in range(batches):
+        batch = records(number)
+        started = time.perf_counter()
+        items: dict[TopicPartition, list[Item]] = {}
+        for record in batch:
+            items.setdefault(TopicPartition(record.topic, record.partition), []).append(consumer._item(record))
+        decoded = time.perf_counter()
+        await writer.write(items)
+        decoded_s += decoded - started
+        written_s += time.perf_counter() - decoded
+    events = batches * PER_BATCH
+    print(
+        f"ingest: {events} events, {events / (decoded_s + written_s):,.0f} events/s in one process "
+        f"(decoding {decoded_s / events * 1e6:.1f} µs, writing and views {written_s / events * 1e6:.1f} µs an event)"
+    )
+
+
+async def generate(store: ClickHouseStore, rows: int) -> None:
+    """Rows of 30 days straight into the tables, in chunks; roll-ups follow by their views."""
+    common = (
+        "concat('ev_', toString(number)), now64(6, 'UTC') - toIntervalMillisecond(number * {step:UInt64}), "
+        "concat('ws_', toString(number % 20)), concat('key_', toString(number % 500)), 'prod', "
+        "concat('req_', toString(number)), concat('run_', toString(intDiv(number, 5) % 100000)), 30"
+    )
+    columns = "event_id, occurred_at, workspace_id, key_id, environment, request_id, run_id, retention_days"
+    tables = {
+        "requests": (
+            ", model, status, status_code, input_tokens, output_tokens, cost_nano_usd",
+            ", 'orca/echo', 'ok', 200, 10, 5, 1500",
+        ),
+        "firewall_events": (
+            ", id, tool_name, verdict, surface",
+            ", concat('f_', toString(number)), concat('tool_', toString(number % 30)), 'allow', 'response'",
+        ),
+        "matches": (
+            ", id, rule_type, action, stage, entity, count, fingerprints",
+            ", concat('m_', toString(number)), 'pii', 'mask', 'input', 'email', 1, ['f']",
+        ),
+    }
+    step = max(1, 29 * 86_400_000 // rows)
+    chunk = 1_000_000
+    for table, (names, values) in tables.items():
+        for first in range(0, rows, chunk):
+            count = min(chunk, rows - first)
+            await store.command(
+                f"INSERT INTO {table} ({columns}{names}) SELECT {common}{values} "
+                "FROM numbers({first:UInt64}, {count:UInt64})",
+                {"first": first, "count": count, "step": step},
+            )
+
+
+async def feeds(store: ClickHouseStore, rows: int) -> None:
+    reader = Feeds(store)
+    span = Span()
+    reads = {
+        "matches, first page": lambda: reader.page(MATCHES, "ws_3", {}, span, cursor=None, limit=50),
+        "matches, hide_fp": lambda: reader.page(MATCHES, "ws_3", {"hide_fp": True}, span, cursor=None, limit=50),
+        "matches, one key": lambda: reader.page(MATCHES, "ws_3", {"key_id": ["key_3"]}, span, cursor=None, limit=50),
+        "matches, by request": lambda: reader.matches_by_request("ws_3", {}, span, cursor=None, limit=50),
+        "firewall events": lambda: reader.page(FIREWALL_EVENTS, "ws_3", {}, span, cursor=None, limit=50),
+        "firewall events, tool": lambda: reader.page(
+            FIREWALL_EVENTS, "ws_3", {"tool_name": ["tool_3"]}, span, cursor=None, limit=50
+        ),
+        "log": lambda: reader.page(REQUESTS, "ws_3", {}, span, cursor=None, limit=50),
+        "runs": lambda: reader.runs("ws_3", {}, (), span, cursor=None, limit=50),
+        "tools": lambda: reader.tools("ws_3", {}, span, cursor=None, limit=50),
+        "usage by day": lambda: reader.usage("ws_3", ["day"], {}, span, cursor=None, limit=50),
+        "anomalies": lambda: reader.anomalies("ws_3", {}, span, cursor=None, limit=50),
+    }
+    print(f"feeds over {rows:,} rows a table, {WORKSPACES} workspaces (target p95 100 ms on 10 million):")
+    for name, read in reads.items():
+        await read()
+        times = []
+        for _ in range(READS):
+            started = time.perf_counter()
+            await read()
+            times.append((time.perf_counter() - started) * 1000)
+        times.sort()
+        print(f"  {name:24} p50 {statistics.median(times):7.1f} ms   p95 {times[int(0.95 * READS) - 1]:7.1f} ms")
+
+
+async def run(batches: int, rows: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = ClickHouseStore(url=None, path=Path(folder) / "chdb", query_timeout_s=120)
+        await store.open()
+        database = await Database.open(f"sqlite:///{folder}/analytics.db", service="analytics")
+        await database.migrate(METADATA, MIGRATIONS)
+        await ingest(store, database, batches)
+        for table in ("requests", "firewall_events", "matches", "spend", "runs"):
+            await store.command(f"TRUNCATE TABLE {table}")
+        await generate(store, rows)
+        await feeds(store, rows)
+        await store.close()
+        await database.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batches", type=int, default=20, help="of 10,000 events")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="per table, for the feeds")
+    args = parser.parse_args()
+    asyncio.run(run(args.batches, args.rows))
+
+
+if __name__ == "__main__":
+    main()
