@@ -203,7 +203,7 @@ def _version(row: HistoryRow) -> dict[str, Any]:
 
 def _position(cursor: str, kind: type[T]) -> T:
     position = decode_cursor(cursor)
-    if len(position) != 1 or type(position[0]) is not kind or (kind is str and not is_id(position[0])):
+    if len(position) != 1 or type(position[0]) is not kind or (kind is str and not is_id(str(position[0]))):
         raise Invalid("cursor: not a cursor of this list", param="cursor")
     value: T = position[0]
     return value
