@@ -134,9 +134,7 @@ def _amounts(account: Account) -> dict[str, Any]:
         "unconfirmed_usd": format_usd(amounts.unconfirmed),
         "forfeited_usd": format_usd(amounts.forfeited),
         "blocked_usd": format_usd(amounts.blocked),
-        "overrun_usd": format_usd(amounts.overrun),
         "remaining_usd": None if remaining is None else format_usd(max(0, remaining)),
-        "frozen": account.frozen,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from services.common.clock import Clock
@@ -11,12 +12,14 @@ from services.relay.domain import access, address
 from services.relay.domain.capped_fields import unpriced_field
 from services.relay.domain.identity import checked_id, run_identity
 from services.relay.domain.request import parse_body, shape_of, validate
-from services.relay.domain.worst_case import Shape, WorstCase, clamped_limit, largest_output, worst_case
+from services.relay.domain.worst_case import WorstCase, clamped_limit, largest_output, worst_case
 from services.relay.edge.incoming import Incoming
 from services.relay.pipeline.exchange import Exchange, price_of
 from services.relay.ports import CreditGate, Journal, KeyDirectory, ModelDirectory, ModelRoute, RateLimiter
 
 MAX_SECRET_CHARS = 256
+GROWTH_BYTES = 256
+CLAMPS_MAX = 2
 CLAMPED_HEADER = "X-Orca-Max-Tokens-Clamped"
 
 
@@ -142,24 +145,33 @@ class Gate:
             clampable = getattr(refused, "clampable_nano_usd", None)
             if refused.status != 402 or clampable is None:
                 raise named(refused, x, case) from None
-            tokens = None
-            if x.key.workspace.low_credit != "reject":
-                tokens = clamped_limit(clampable, case, x.shape, x.price)
-            if tokens is None:
+            if x.key.workspace.low_credit == "reject":
                 raise named(refused, x, case) from None
-        return await self._reserve_clamped(x, tokens)
+            first = refused
+        return await self._reserve_clamped(x, first, clampable)
 
-    async def _reserve_clamped(self, x: Exchange, tokens: int) -> str:
-        x.shape = Shape(
-            x.shape.messages, x.shape.tools, x.shape.binary_parts, x.shape.choices, tokens, x.shape.clampable
-        )
-        case = worst_case(x.body_bytes, x.shape, x.price)
-        x.limit, x.case = tokens, case
-        try:
-            x.reservation = await self._credit.reserve(x.key, case.amount_nano_usd)
-        except OrcaError as refused:
-            raise named(refused, x, case) from None
-        return str(tokens)
+    async def _reserve_clamped(self, x: Exchange, refused: OrcaError, clampable: int) -> str:
+        """Lowers the output limit to what fits; the workspace's account may leave less than the key's did."""
+        full = worst_case(x.body_bytes, x.shape, x.price)
+        # What is sent is a little longer than what came: the limit, the upstream's model id, stream options.
+        roomy = worst_case(x.body_bytes + GROWTH_BYTES, x.shape, x.price)
+        for _ in range(CLAMPS_MAX):
+            tokens = clamped_limit(clampable, roomy, x.shape, x.price)
+            if tokens is None:
+                break
+            shape = dataclasses.replace(x.shape, output_limit=tokens)
+            case = worst_case(x.body_bytes + GROWTH_BYTES, shape, x.price)
+            try:
+                x.reservation = await self._credit.reserve(x.key, case.amount_nano_usd)
+            except OrcaError as again:
+                refused, left = again, getattr(again, "clampable_nano_usd", None)
+                if left is None:
+                    break
+                clampable = left
+                continue
+            x.shape, x.limit, x.case = shape, tokens, case
+            return str(tokens)
+        raise named(refused, x, full)
 
 
 def named(refused: OrcaError, x: Exchange, case: WorstCase) -> OrcaError:

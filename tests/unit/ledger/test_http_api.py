@@ -29,9 +29,7 @@ EMPTY = {
     "unconfirmed_usd": "0",
     "forfeited_usd": "0",
     "blocked_usd": "0",
-    "overrun_usd": "0",
     "remaining_usd": None,
-    "frozen": False,
 }
 
 
