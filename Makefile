@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PROTOS := $(shell find protos -name '*.proto' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint typecheck protos docs bench bench-anomaly bench-analytics up down doctor
+.PHONY: help run test lint typecheck protos docs bench bench-firewall bench-anomaly bench-analytics up down doctor
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench: $(VENV)/.dev ## measure overhead and throughput on this machine
 
 bench-guardrail: $(VENV)/.dev ## measure finding personal data and secrets; ARGS="--peers PYTHON" compares
 	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.guardrail $(ARGS)
+
+bench-firewall: $(VENV)/.dev ## measure what the firewall's levels refuse, and how fast; ARGS="SEED -v"
+	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.firewall $(ARGS)
 
 bench-anomaly: $(VENV)/.dev ## measure the anomaly scorer on simulated tenants
 	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.anomaly $(ARGS)

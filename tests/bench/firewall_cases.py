@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case per entry reads better than wrapped strings
 """Calls for the firewall bench, generated: attacks in many disguises and what agents do all day.
 
 Everything is made up. An attack is a list of calls (most have one); it counts as blocked when any of them is refused.

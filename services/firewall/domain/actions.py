@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from services.firewall.domain.code import code_kinds
+from services.firewall.domain.code import code_kinds, embedded_strings
 from services.firewall.domain.commands import known_names
 from services.firewall.domain.hosts import fold
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
 from services.firewall.domain.shapes import document, nested, plain_key, prose_key, sentence, spellings, strings_of
-from services.firewall.domain.shell import Effects, embedded_strings, run_powershell, shell_effects, shell_names
+from services.firewall.domain.shell import Effects, run_powershell, shell_effects, shell_names
 from services.firewall.domain.sql import sql_effects
 
 STRINGS_MAX = 400
@@ -73,22 +73,47 @@ _PATH_KEYS = frozenset({"path", "file", "filename", "filepath", "dest", "destina
                         "targetfile", "folderpath", "outfile",
                         "resource", "source", "src", "name", "notebookpath", "relativepath", "workdir",
                         "root"})  # fmt: skip
+_PROGRAMS = {
+    **{
+        name: name
+        for name in (
+            "kubectl", "helm", "terraform", "tofu", "docker", "podman", "git", "aws", "gcloud", "systemctl", "rm",
+            "psql", "npm", "pip", "chmod", "chown", "sudo", "curl", "wget", "crontab", "iptables", "heroku", "pulumi",
+        )
+    },
+    "k8s": "kubectl", "kubernetes": "kubectl", "redis": "redis-cli",
+}  # fmt: skip
+_SEARCH_WORDS = frozenset({"search", "google", "bing", "lookup", "grep", "websearch", "find", "glob", "rg"})
+_SEARCH_KEYS = frozenset(
+    {"query", "q", "search", "keyword", "keywords", "term", "terms", "pattern", "regex", "searchterm", "input"}
+)
+_VERBS = frozenset({"delete", "destroy", "push", "reset", "clean", "prune", "rm", "stop", "drain", "scale",
+                    "uninstall", "terminate", "apply", "exec", "run", "get", "flushall", "flushdb",
+                    "install", "clone", "disable", "purge", "system"})  # fmt: skip
 _TRICKS = re.compile(
-    r"'\w*'\w|\w'\w*'|\"\w*\"\w|\w\"\w*\"|\\[A-Za-z]|\$[({'\"A-Za-z]|`|''|\"\"|/[*?\[]|\{[\w,/.-]+,|>\s*/|:\s*\(\)"
+    r"'\w*'\w|\w'\w*'|\"\w*\"\w|\w\"\w*\"|\\[A-Za-z]|\$[({'\"A-Za-z@*0-9]|`|''|\"\"|/\w*[*?\[]|\{[\w,/.-]+,|>\s*/|:\s*\(\)"
 )
 _COMMAND_WORD = re.compile(r"[A-Za-z][\w.-]*")
 _CODE_SIGNS = re.compile(
-    r"os\.(?:system|popen|remove|unlink|exec|environ)|subprocess|shutil|child_process|rmtree|rmSync|unlinkSync|execSync|Runtime\.getRuntime|__import__"
+    r"os\.(?:system|popen|remove|unlink|exec|environ)|subprocess|shutil|child_process|rmtree|rmSync|unlinkSync|execSync"
+    r"|Runtime\.getRuntime|__import__"
     r"|FileUtils|shell_exec|passthru\(|eval\(|exec\(|process\.env|Process\.Start|open\(['\"]/|rimraf|system\(|popen|fs\.rm"
 )
 _QUERIES = re.compile(
     r"(?:execute|query|raw|exec|text|sql)\w*\(\s*[rfbu]{0,2}(?:\"\"\"([\s\S]+?)\"\"\"|'{3}([\s\S]+?)'{3}"
     r"|\"([^\"]+)\"|'([^']+)'|`([^`]+)`)"
 )
+_SQL_START = re.compile(
+    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:select\s+[\w*(\"'`]|insert\s+into|update\s+\S+\s+set|delete\s+from|with\s+\w+\s+as"
+    r"|create\s+(?:or\s+replace\s+)?(?:table|index|view)|alter\s+table|explain\s+\w|begin;|drop\s+table)",
+    re.IGNORECASE,
+)
 _MONGO_SIGNS = re.compile(r"\bdb\.\w+(?:\.\w+)?\s*\(|\.dropDatabase|\.deleteMany|\.drop\(\)")
-_WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"])(?:[a-z]+-(?:item|disk|volume|computer|expression|webrequest"
+_WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"])(?:[a-z]+-(?:item|childitem"
+                            r"|service|disk|volume|computer|expression|webrequest"
                             r"|restmethod|content|process|executionpolicy|module"
-                            r"|localgroupmember|eventlog|mppreference|bitstransfer|partition)|iex|iwr|irm|del|erase|rd|rmdir|format|icacls|takeown|schtasks|reg|net|vssadmin"
+                            r"|localgroupmember|eventlog|mppreference|bitstransfer|partition)|iex|iwr|irm|gci|del|erase|rd|rmdir|format"
+                            r"|icacls|takeown|schtasks|reg|net|vssadmin"
                             r"|bcdedit|wevtutil|cipher|diskpart)\b")  # fmt: skip
 _METADATA = re.compile(
     r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|169\.254\.170\.2|fd00:ec2::254"
@@ -125,6 +150,8 @@ def actions_of(value: Any, tool_name: str = "") -> Actions:
 class _Reader:
     def __init__(self, tool: frozenset[str]) -> None:
         self.effects = Effects()
+        self._tool = tool
+        self._searches = not tool.isdisjoint(_SEARCH_WORDS)
         self._shell_tool = not tool.isdisjoint(_SHELL_TOOLS)
         self._sql_tool = not tool.isdisjoint(_SQL_TOOLS)
         self._code_tool = not tool.isdisjoint(_CODE_TOOLS)
@@ -140,13 +167,33 @@ class _Reader:
             self._recursive = any(
                 plain_key(key) in ("recursive", "force", "recurse", "r") and bool(item) for key, item in value.items()
             )
-        for line in _joined(value, 0):
+        for line in (*_joined(value, 0), *self._tool_lines(value)):
             self._shell(line, sure=True)
         for count, (text, key) in enumerate(strings_of(value)):
             if count >= STRINGS_MAX:
                 self.effects.doubt(K.DESTRUCTIVE_SHELL)
                 break
             self._string(text, plain_key(key))
+
+    def _tool_lines(self, value: Any) -> Iterator[str]:
+        """A tool that is a command by name, with its arguments: `k8s.delete {"kind": "ns", "name": "prod"}`."""
+        program = next((word for word in self._tool if word in _PROGRAMS), None)
+        if program is None or not isinstance(value, dict):
+            return
+        words = [word for word in self._tool if word != program and word in _VERBS]
+        for key, item in value.items():
+            plain = plain_key(key)
+            if prose_key(plain):
+                continue
+            if isinstance(item, list):
+                words += [str(part) for part in item[:64]]
+            elif isinstance(item, str) and len(item) < 2048:
+                words += (
+                    item.split() if plain in ("command", "args", "arguments", "cmd", "flags", "options") else [item]
+                )
+            elif isinstance(item, bool) and item:
+                words.append(f"--{key}")
+        yield shlex.join([_PROGRAMS[program], *words])
 
     def _string(self, text: str, key: str) -> None:
         if len(text) < 2:
@@ -169,9 +216,11 @@ class _Reader:
     def _readings(self, text: str, key: str, prose: bool) -> None:
         shell = key in _SHELL_KEYS or (self._shell_tool and not prose and key not in _SQL_KEYS)
         written = document(text, key)
+        if self._searches and key in _SEARCH_KEYS and not shell:
+            written = True
         if not written and (shell or len(text) <= UNSURE_MAX):
             self._shell(text, sure=shell)
-        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=written)
+        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=document(text, key))
         code = key in _CODE_KEYS or (self._code_tool and not prose)
         if (code or (not prose and _CODE_SIGNS.search(text))) and len(text) <= TEXT_MAX:
             self._code(text)
@@ -183,6 +232,8 @@ class _Reader:
         words = {*found, *(word.partition(".")[0] for word in found)}
         tricky = _TRICKS.search(text) is not None
         if words.isdisjoint(_NAMES) and not tricky:
+            return
+        if not sure and _SQL_START.match(text):
             return
         # One bare word is a command only where commands go.
         if not sure and " " not in text.strip() and not tricky:

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
+from services.firewall.domain.shapes import blobs
 
 CODE_MAX = 32_768
+EMBEDDED_MAX = 16
 
 _REMOVERS = frozenset({"rmtree", "removedirs", "remove_tree"})
 _UNLINKERS = frozenset({"remove", "unlink", "rmdir"})
+_SHELL_CALLS = re.compile(
+    r"(?:os\.system|os\.popen|subprocess\.\w+|popen|system|exec|execSync|execFileSync|spawn|spawnSync|shell_exec|passthru|sh|qx"
+    r"|Popen|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|shellExec|do shell script|command)"
+    r"[ \t]{0,8}[(\s]"
+    r"[ \t]{0,8}\[?((?:\s{0,8},?\s{0,8}[rfb]?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)){1,64})"
+)
+_STRING_PARTS = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
+_SHELL_TEXTS = (
+    re.compile(r"(?:qx|%x)[{(/!|](.{1,2000}?)[})/!|]"),
+    re.compile(r"`([^`]{1,4000})`"),
+    re.compile(r"\)\(\s{0,8}['\"]([^'\"]{1,4000})['\"]"),
+    re.compile(r"\"([^\"]{1,2000})\"\s{0,8}\|\s{0,8}getline"),
+    re.compile(r"\|\s{0,8}\"([^\"]{1,2000})\""),
+    re.compile(r"(?m)^[ \t]{0,40}(?:!|%%?(?:sh|bash|system)\s)[ \t]{0,40}(.+)$"),
+)
 _STRING = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`|\bq[qw]?\{([^}]*)\}")
 _REMOVES_TREE = re.compile(
     r"rmtree|rmSync|rmdirSync|fs\.rm\b|fs\.promises\.rm|rimraf|FileUtils\.rm_r|rm_rf|remove_dir_all|File::Path|remove_tree|deleteDir|rmrf|deltree"
@@ -22,10 +40,10 @@ _FETCHES = re.compile(
     r"\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|request|Session)|httpx\.|aiohttp|http\.client|urllib|fetch\s*\(|axios|https?\.(?:get|request)"
     r"|Net::HTTP|LWP::|open-uri|URI\.open|file_get_contents\s*\(\s*['\"]https?|curl_exec|WebClient|HttpClient|XMLHTTP|DownloadString|DownloadFile"
     r"|Invoke-WebRequest|Invoke-RestMethod|\biwr\b|\birm\b|Start-BitsTransfer|socket\.(?:socket|create_connection|connect)|IO::Socket|TCPSocket"
-    r"|net\.(?:connect|createConnection|Socket)|fsockopen|UnityWebRequest|Net\.Sockets\.TCPClient)"
+    r"|use Socket|inet_aton|net\.(?:connect|createConnection|Socket)|fsockopen|UnityWebRequest|Net\.Sockets\.TCPClient)"
 )
 _ENVIRONMENT = re.compile(
-    r"(?:print|dumps|stringify|console\.log|puts|write|send|post|echo|var_dump|print_r|urlopen|str|dict|list|repr)\s*\(?[^;\n]*(?:os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])"
+    r"(?:print|dumps|stringify|console\.log|puts|write|send|post|echo|var_dump|print_r|urlopen|str|dict|list|repr)\s{0,20}\(?[^;\n]{0,200}(?:os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])"
     r"|ENV\b(?!\[)|%ENV|\$_ENV\b|getenv\(\))"
 )
 _PRIVILEGES = re.compile(r"\bset(?:e|re|res)?[ug]id\s*\(\s*0|POSIX::setuid|Process::UID|-Verb\s+RunAs", re.IGNORECASE)
@@ -38,10 +56,10 @@ _MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
                         r"|remove)\s*\(\s*(?:\{\s*\})?\s*\)|\.(?:updateMany)\s*\(\s*\{\s*\}|shutdownServer|dropUser|dropAllUsers"
                         r"|dropIndexes\s*\(\s*\)")  # fmt: skip
 _RUNS_REMOTE = re.compile(
-    r"(?i)\b(?:iex|invoke-expression)\b.*(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.*\|\s*(?:iex|invoke-expression)"
+    r"(?i)\b(?:iex|invoke-expression)\b.{0,400}(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.{0,400}\|\s*(?:iex|invoke-expression)"
 )
 _EVALUATES = re.compile(
-    r"(?:exec|eval|compile|Function|loadstring|instance_eval)\s*\(?.*(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\(|fetch\()"
+    r"(?:exec|eval|compile|Function|loadstring|instance_eval)\s*\(?.{0,300}(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\(|fetch\()"
 )
 
 
@@ -91,10 +109,20 @@ def _by_calls(text: str) -> set[K]:
 def _python(text: str) -> set[K] | None:
     """None when it is no Python."""
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            # A strange literal is no concern of whoever runs this process.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     kinds: set[K] = set()
+    strings = [item.value for item in ast.walk(tree) if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    if (
+        re.search(r"\.(?:unlink|rmdir)\(\s*\)|rmtree\(\s*[a-z_]\w*\s*[,)]|os\.(?:remove|unlink)\(\s*[a-z_]", text)
+        and re.search(r"\b(?:glob|rglob|walk|iterdir|listdir|scandir)\b", text)
+        and any(precious(item, recursive=True) and outside(item) for item in strings)
+    ):
+        kinds.add(K.DESTRUCTIVE_SHELL)
     for count, node in enumerate(ast.walk(tree)):
         if count > 20_000:
             kinds.add(K.DESTRUCTIVE_SHELL)
@@ -156,6 +184,19 @@ def _powershell(text: str) -> set[K]:
 
 def _words(text: str) -> list[str]:
     return [word.strip("'\"") for word in text.split() if not word.startswith(("-", "/"))]
+
+
+def embedded_strings(code: str) -> list[str]:
+    """Strings inside code that its own functions would hand to a shell."""
+    text = code[:CODE_MAX]
+    found = []
+    for match in _SHELL_CALLS.finditer(text):
+        parts = _STRING_PARTS.findall(match[1])
+        found.append(" ".join("".join(part) for part in parts))
+    for pattern in _SHELL_TEXTS:
+        found += pattern.findall(text)
+    found += blobs(text)
+    return found[:EMBEDDED_MAX]
 
 
 def powershell_commands(text: str) -> list[list[str]]:

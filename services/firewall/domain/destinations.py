@@ -227,7 +227,8 @@ def plausible(text: str, host: Host, lenient: int, *, port: bool, whole: bool) -
             return True
         return dots >= 1 if lenient == 1 else lenient == 2 and (whole or port)
     if host.private:
-        return True
+        # A name that hides an address must still end as names do: `127.0.0.1-mug` is a label on a cup.
+        return not host.readings or lenient >= 1 or likely_name(host.name, sure=True)
     if dots == 0:
         return lenient == 2 and (whole or port)
     return lenient >= 1 or likely_name(host.name, sure=port)

@@ -23,6 +23,8 @@ __all__ = [
 ]  # fmt: skip
 
 _SPARING = frozenset({Verdict.ALLOW, Verdict.AUDIT, Verdict.SANITIZE, Verdict.PENDING_APPROVAL})
+NAMES_MAX = 1024
+"""Tool names whose rules a policy remembers."""
 _NO_CONTEXT = CallContext("", "", "")
 
 
@@ -91,9 +93,8 @@ class CompiledRule:
         return named(self._glob, tool_name, surface, bare=self._restricting)
 
     def matches(self, facts: CallFacts, destination: Destination | None, lookups: Lookups) -> bool:
-        """True when every declared matcher without counters does; `destination` on the egress surface only."""
-        if not self.names(facts.call.tool_name, facts.surface):
-            return False
+        """True when every declared matcher besides the name and the counters does; `destination` on the egress
+        surface only."""
         arguments = facts.arguments
         if arguments is None:
             return not (self._clauses or self._kinds or self.egress)
@@ -139,6 +140,7 @@ class CompiledPolicy:
         ordered = sorted((rule for rule in policy.rules if rule.enabled), key=lambda rule: (rule.priority, rule.id))
         compiled = [CompiledRule(rule) for rule in ordered]
         self.rules = {surface: tuple(rule for rule in compiled if surface in rule.surfaces) for surface in Surface}
+        self._named: dict[tuple[Surface, str, Surface], tuple[CompiledRule, ...]] = {}
         self.stateful = any(rule.stateful for rule in compiled)
         """False: no evaluation ever asks for a counter."""
         self._resolving = any(
@@ -159,6 +161,18 @@ class CompiledPolicy:
             return False
         rules = (*self.rules[Surface.RESPONSE], *self.rules[Surface.EGRESS])
         return self.policy.default_verdict.enforcing or any(rule.verdict.enforcing for rule in rules)
+
+    def named_rules(self, surface: Surface, tool_name: str, seen_on: Surface) -> tuple[CompiledRule, ...]:
+        """The surface's rules that know the tool by its name as seen on the call's own surface; remembered, since
+        the same tools come again and again."""
+        key = (surface, tool_name, seen_on)
+        found = self._named.get(key)
+        if found is None:
+            found = tuple(rule for rule in self.rules[surface] if rule.names(tool_name, seen_on))
+            if len(self._named) >= NAMES_MAX:
+                self._named.clear()
+            self._named[key] = found
+        return found
 
     def spares(self, tool_name: str) -> bool:
         """A tool that a denying default leaves to the surface that sees its call."""

@@ -120,7 +120,7 @@ class Evaluation:
         candidates: list[CompiledRule] = []
         counted: list[tuple[CompiledRule, str]] = []
         decided = False
-        for rule in self._policy.rules[surface]:
+        for rule in self._policy.named_rules(surface, facts.call.tool_name, facts.surface):
             if decided and rule.rule.rate is None:
                 continue
             if rule.verdict is Verdict.CAP_COST and surface is Surface.INBOUND:

@@ -25,7 +25,7 @@ _CREDENTIAL = re.compile(
     r"|\.kube(?:/config.*)?|kubeconfig|admin\.conf|\.docker/config\.json|\.dockercfg|\.netrc|_netrc|\.pgpass|\.my\.cnf"
     r"|\.npmrc|\.pypirc|\.git-credentials|\.gnupg(?:/.*)?|\.password-store(?:/.*)?|\.vault-token|\.terraform\.d/credentials.*"
     r"|\.cargo/credentials(?:\.toml)?|\.config/gh/hosts\.yml|\.config/hub|\.bash_history|\.zsh_history|\.mysql_history|\.psql_history"
-    r"|\.env(?:\.(?!example|sample|template|dist|defaults?)[\w.-]+)?|\.envrc|\.htpasswd"
+    r"|\.env(?:\.(?!example|sample|template|dist|defaults?|md$|rst$)[\w.-]+)?|\.envrc|\.htpasswd"
     r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|service[-_]?account[\w-]*\.json|secrets?\.(?:ya?ml|json|toml|env|txt)"
     r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
     r"|login data|cookies\.sqlite|logins\.json|key[34]\.db|login\.keychain(?:-db)?|keychains(?:/.*)?|wallet\.dat"

@@ -6,84 +6,35 @@ import fnmatch
 import re
 from dataclasses import dataclass, field
 
-from services.firewall.domain.code import code_kinds, powershell_commands
+from services.firewall.domain.code import code_kinds, embedded_strings, powershell_commands
 from services.firewall.domain.commands import DANGEROUS_NAMES, named_kinds, path_kinds
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import UNKNOWN, holds_credentials, precious
-from services.firewall.domain.shapes import blobs, decoded
+from services.firewall.domain.shapes import decoded
 from services.firewall.domain.shell_output import FETCHERS, KnownOutputs, basename
-from services.firewall.domain.shell_words import FETCHED, Command, Word, parse_script
+from services.firewall.domain.shell_tables import (
+    CODE,
+    CODE_FLAGS,
+    CONTAINER,
+    CONTAINER_VALUE,
+    METADATA,
+    MONGO,
+    POWERSHELL,
+    RECURSIVE_FLAGS,
+    RUN_WORD,
+    SECRET_NAME,
+    SHELLS,
+    SQL_CLIENTS,
+    SSH_VALUE,
+    STOP,
+    STRONG_STOP,
+    TAKES_POSITIONAL,
+    WITH_VALUE,
+)
+from services.firewall.domain.shell_words import FETCHED, PROCESS, Command, Word, parse_script
 
 NESTING_MAX = 6
 SCRIPTS_MAX = 48
-SHELLS = frozenset(
-    {"sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh", "busybox-sh", "git-bash", "wsl"}
-)
-_CODE = {"python": "python", "python2": "python", "python3": "python", "pypy": "python", "pypy3": "python",
-    "perl": "perl",
-         "ruby": "ruby", "node": "node", "nodejs": "node", "deno": "node", "bun": "node", "php": "php", "lua": "lua",
-         "tclsh": "tcl", "rscript": "r", "osascript": "osascript", "awk": "awk", "gawk": "awk", "mawk": "awk",
-         "nawk": "awk",
-         "groovy": "groovy", "elixir": "elixir", "julia": "julia", "ipython": "python", "ts-node": "node",
-         "irb": "ruby",
-         "jshell": "java"}  # fmt: skip
-_CODE_FLAGS = {"python": ("-c",), "perl": ("-e", "-E", "-ne", "-pe", "-ple", "-lne"), "ruby": ("-e", "-ne"),
-               "node": ("-e", "-p", "-pe", "--eval", "--print", "eval"), "php": ("-r",), "lua": ("-e",), "r": ("-e",),
-               "osascript": ("-e",), "groovy": ("-e",), "elixir": ("-e",), "julia": ("-e",)}  # fmt: skip
-_POWERSHELL = frozenset({"powershell", "pwsh"})
-_SQL_CLIENTS = frozenset({"psql", "mysql", "mariadb", "sqlite3", "sqlcmd", "clickhouse-client", "clickhouse",
-    "duckdb", "cockroach",
-                          "snowsql", "bq", "mycli", "pgcli", "sqlplus", "isql", "presto", "trino", "beeline",
-                          "spark-sql", "usql",
-                          "impala-shell", "hive", "cqlsh", "osql", "db2", "vsql", "wp", "turso",
-                          "litecli"})  # fmt: skip
-_MONGO = frozenset({"mongo", "mongosh", "mongoexport"})
-_WITH_VALUE = {
-    "sudo": "ugpCcDhRrtT", "doas": "uC", "env": "uCS", "timeout": "sk", "nice": "n", "ionice": "cnpP", "stdbuf": "ioe",
-    "xargs": "IiLlnPsdEa", "parallel": "jNnIL", "watch": "n", "time": "fo", "strace": "eopsu", "ltrace": "eopsu",
-    "flock": "wEc",
-    "chroot": "", "unshare": "", "nsenter": "tSG", "runuser": "ugGs", "su": "sgG", "setsid": "", "nohup": "",
-    "exec": "a",
-    "command": "", "builtin": "", "busybox": "", "toybox": "", "chrt": "", "taskset": "", "systemd-run": "pu",
-    "script": "", "gosu": "",
-    "setpriv": "", "firejail": "", "proot": "rbw", "unbuffer": "", "caffeinate": "tw", "dbus-run-session": "",
-    "xvfb-run": "sn",
-    "torsocks": "", "proxychains": "f", "rlwrap": "", "catchsegv": "", "pkexec": "", "noglob": "", "nocorrect": "",
-    "dotenv": "f",
-    "poetry": "", "uv": "", "pipenv": "", "direnv": "", "aws-vault": "", "bundle": "", "wsl": "", "winpty": "",
-    "faketime": "", "runas": "",
-    "gsudo": "", "eatmydata": "", "prlimit": "", "cpulimit": "lp", "fakeroot": "", "lxc-attach": "n", "machinectl": "",
-}  # fmt: skip
-_TAKES_POSITIONAL = {"timeout": 1, "chroot": 1, "flock": 1, "chrt": 1, "taskset": 1, "gosu": 1, "faketime": 1}
-_RUN_WORD = frozenset({"poetry", "uv", "pipenv", "direnv", "aws-vault", "bundle"})
-_CONTAINER = frozenset(
-    {"docker", "podman", "nerdctl", "kubectl", "oc", "lxc", "incus", "docker-compose", "crictl", "ctr"}
-)
-_CONTAINER_VALUE = re.compile(
-    r"^(?:-[nceuwlvp]|--(?:namespace|container|env|user|workdir|name|volume|entrypoint|network|mount|context|kubeconfig))$"
-)
-_SSH_VALUE = "bcDEeFIiJLlmOopQRSWw"
-_SECRET_NAME = re.compile(
-    r"(?:SECRET|TOKEN|PASSW|PASSPHRASE|API_?KEY|PRIVATE_KEY|CREDENTIAL|ACCESS_KEY|_PAT$|AUTH_KEY)", re.IGNORECASE
-)
-_METADATA = re.compile(
-    r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|169\.254\.170\.2|fd00:ec2::254"
-)
-_RECURSIVE_FLAGS = re.compile(r"^-\w*r\w*f|^-\w*f\w*r|^-[rR]$|^--no-preserve-root$")
-_STOP = frozenset(
-    {"the", "is", "are", "was", "how", "what", "why", "when", "which", "does", "do", "did", "can", "should",
-    "would", "will", "your",
-     "you", "this", "that", "these", "those", "a", "an", "of", "in", "it", "its", "for", "with", "please", "explained",
-     "explain", "dangerous", "meaning", "difference", "between", "vs", "versus", "tutorial", "example", "examples",
-     "not", "and", "or",
-     "safely", "about", "they", "we", "i", "my", "our", "be", "by", "from", "have", "has", "if", "because",
-     "using", "means", "command",
-     "guide", "works", "work", "error", "again", "before", "after", "me", "us", "on", "at", "as", "to", "into",
-     "all", "old", "new"}
-)  # fmt: skip
-_STRONG_STOP = frozenset({"the", "is", "are", "how", "what", "why", "when", "does", "explained", "please",
-    "dangerous", "meaning",
-                          "difference", "between", "tutorial", "should", "safely", "means", "vs"})  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -115,12 +66,40 @@ def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) ->
     if script.bomb:
         effects.add({K.DESTRUCTIVE_SHELL})
     aliases: dict[str, str] = {}
+    files: dict[str, str] = {}
+    directory = ""
     for command in script.commands:
         if not sure and _prose(command):
             continue
-        _Judge(effects, sure, depth, aliases).command(command)
+        if command.argv[:1] in (["cd"], ["pushd"]):
+            directory = _entered(directory, command.argv[1:])
+        elif directory and command.argv:
+            _placed(command, directory)
+        _Judge(effects, sure, depth, aliases, files).command(command)
+        targets = [*command.writes, *(command.argv[1:] if command.argv[:1] == ["tee"] else [])]
+        if targets:
+            written = KnownOutputs().of(command)
+            files.update({basename(target): written for target in targets[:8]})
     if script.broken and sure and _looks_destructive(text):
         effects.doubt(K.DESTRUCTIVE_SHELL)
+
+
+def _entered(directory: str, args: list[str]) -> str:
+    target = next((arg for arg in args if not arg.startswith("-")), "~")
+    return target if target[:1] in "/~" or not directory else f"{directory}/{target}"
+
+
+def _placed(command: Command, directory: str) -> None:
+    """Relative paths of commands that remove or change, as seen from where the script stands by now."""
+    names = [basename(word.text) for word in command.words if word.text not in ("sudo", "command", "exec")][:1]
+    if not _MOVED.intersection(names):
+        return
+    for word in command.words[1:]:
+        if word.text[:1] not in ("-", "/", "~", "") and not word.text.isalnum():
+            word.text = f"{directory}/{word.text}"
+
+
+_MOVED = frozenset({"rm", "unlink", "shred", "chmod", "chown", "rmdir", "truncate"})
 
 
 def _looks_destructive(text: str) -> bool:
@@ -132,18 +111,22 @@ def _prose(command: Command) -> bool:
     """Unquoted words that read like a sentence rather than arguments."""
     words = [word.text for word in command.words[1:] if not word.quoted]
     plain = [word.lower().strip(".,:;!?") for word in words if re.fullmatch(r"[A-Za-z']+[.,:;!?]?", word)]
-    stops = sum(word in _STOP for word in plain)
-    if any(word in _STRONG_STOP for word in plain):
+    stops = sum(word in STOP for word in plain)
+    if any(word in STRONG_STOP for word in plain):
         return True
     return stops >= 2 or (bool(words) and words[-1].endswith("?") and len(plain) >= 2)
 
 
 class _Judge:
-    def __init__(self, effects: Effects, sure: bool, depth: int, aliases: dict[str, str]) -> None:
+    def __init__(
+        self, effects: Effects, sure: bool, depth: int, aliases: dict[str, str], files: dict[str, str]
+    ) -> None:
         self._effects = effects
         self._sure = sure
         self._depth = depth
         self._aliases = aliases
+        self._files = files
+        self._first = ""
 
     def command(self, command: Command) -> None:
         """One simple command with its redirections."""
@@ -158,7 +141,7 @@ class _Judge:
         if any("/dev/tcp/" in target or "/dev/udp/" in target for target in (*command.reads, *command.writes, *argv)):
             effects.add({K.NETWORK_FETCH})
         name = basename(argv[0])
-        if name in ("echo", "printf") and any(map(_SECRET_NAME.search, command.secret_names)):
+        if name in ("echo", "printf") and any(map(SECRET_NAME.search, command.secret_names)):
             effects.add({K.CREDENTIAL_ACCESS})
 
     def words(self, argv: list[str]) -> None:
@@ -167,6 +150,7 @@ class _Judge:
 
     def _argv(self, argv: list[str], command: Command, unwrapped: int) -> None:
         effects = self._effects
+        self._first = argv[0]
         if unwrapped > 12:
             effects.doubt(K.DESTRUCTIVE_SHELL)
             return
@@ -175,7 +159,7 @@ class _Judge:
             self._argv([*self._aliases[name].split(), *args], command, unwrapped + 1)
             return
         if UNKNOWN in argv[0] or FETCHED in argv[0]:
-            if any(map(_RECURSIVE_FLAGS.match, args)) or FETCHED in argv[0]:
+            if any(map(RECURSIVE_FLAGS.match, args)) or FETCHED in argv[0]:
                 effects.doubt(K.DESTRUCTIVE_SHELL)
             return
         if any(char in name for char in "*?["):
@@ -187,6 +171,8 @@ class _Judge:
         self._inner(name, args, command, unwrapped)
 
     def _wildcard(self, name: str, args: list[str], command: Command, unwrapped: int) -> None:
+        if not any(char.isalpha() for char in name) and "/" not in self._first:
+            return
         for candidate in DANGEROUS_NAMES:
             if fnmatch.fnmatchcase(candidate, name):
                 before = (set(self._effects.certain), set(self._effects.possible))
@@ -198,7 +184,7 @@ class _Judge:
         effects = self._effects
         if name in FETCHERS or name in ("ssh", "scp", "sftp", "ping", "openssl", "rsync"):
             effects.hosts += [arg for arg in args if not arg.startswith("-")][:16]
-            if any(map(_METADATA.search, args)):
+            if any(map(METADATA.search, args)):
                 effects.add({K.CREDENTIAL_ACCESS})
             sends = [
                 arg
@@ -217,6 +203,11 @@ class _Judge:
         elif name in (".", "source"):
             if any(FETCHED in arg for arg in args):
                 self._effects.doubt(K.DESTRUCTIVE_SHELL)
+            self._files_run(args[:1])
+            if args[:1] in (["/dev/stdin"], ["/dev/fd/0"]) and command.stdin:
+                self._script(command.stdin)
+        elif name in self._files and ("/" in self._first or name.endswith("sh")):
+            self._files_run([name])
         elif name == "alias":
             for arg in args:
                 key, _, value = arg.partition("=")
@@ -224,15 +215,15 @@ class _Judge:
         elif name in ("cmd", "command.com"):
             tail = [arg for arg in args if not re.match(r"^/[a-z]$", arg, re.IGNORECASE)]
             self._script(" ".join(tail))
-        elif name in _POWERSHELL:
+        elif name in POWERSHELL:
             self._powershell(args, command)
-        elif name in _CODE:
-            self._code(_CODE[name], args, command)
-        elif name in _SQL_CLIENTS or name in _MONGO:
+        elif name in CODE:
+            self._code(CODE[name], args, command)
+        elif name in SQL_CLIENTS or name in MONGO:
             self._database(name, args, command)
         elif name in ("ssh", "sshpass", "autossh", "plink", "mosh", "ansible"):
             self._remote(name, args)
-        elif name in _CONTAINER:
+        elif name in CONTAINER:
             self._container(args, command, unwrapped)
         elif name in ("find", "fd", "fdfind"):
             self._find(args, command, unwrapped)
@@ -257,7 +248,7 @@ class _Judge:
             "nmap",
         ):
             self._escapes(name, args, command)
-        elif name in _WITH_VALUE:
+        elif name in WITH_VALUE:
             self._wrapped(name, args, command, unwrapped)
 
     def _script(self, text: str) -> None:
@@ -278,8 +269,17 @@ class _Judge:
         if any(FETCHED in arg for arg in args):
             self._effects.doubt(K.DESTRUCTIVE_SHELL)
         plain = [arg for arg in args if not arg.startswith("-")]
+        self._files_run(plain[:1])
         if command.stdin is not None and (not plain or "-s" in args or plain[:1] == ["/dev/stdin"]):
             self._script(command.stdin)
+
+    def _files_run(self, paths: list[str]) -> None:
+        """Scripts whose content is known: written above, or a process substitution."""
+        for path in paths:
+            if path.startswith(PROCESS):
+                self._script(path[1:])
+            elif basename(path) in self._files:
+                self._script(self._files[basename(path)])
 
     def _evaluated(self, name: str, args: list[str], command: Command) -> None:
         if name == "trap":
@@ -317,7 +317,7 @@ class _Judge:
         if language == "awk":
             code = " ".join(args)
         else:
-            flags = _CODE_FLAGS.get(language, ())
+            flags = CODE_FLAGS.get(language, ())
             for index, arg in enumerate(args):
                 if arg in flags and index + 1 < len(args):
                     code = " ".join(args[index + 1 :]) if language == "osascript" else args[index + 1]
@@ -336,7 +336,7 @@ class _Judge:
 
     def _database(self, name: str, args: list[str], command: Command) -> None:
         effects = self._effects
-        if name in _MONGO:
+        if name in MONGO:
             effects.add(code_kinds(" ".join(args) + " " + (command.stdin or ""), "mongo"))
             return
         effects.sql += [arg for arg in args if not arg.startswith("-") and len(arg) > 6]
@@ -359,7 +359,7 @@ class _Judge:
                 index += 2 if args[index] in ("-p", "-f", "-e") else 1
             args, index = args[index + 1 :], 0
         while index < len(args) and args[index].startswith("-"):
-            index += 2 if len(args[index]) == 2 and args[index][1] in _SSH_VALUE else 1
+            index += 2 if len(args[index]) == 2 and args[index][1] in SSH_VALUE else 1
         rest = args[index + 1 :]
         if rest:
             self._script(" ".join(rest))
@@ -375,7 +375,7 @@ class _Judge:
         else:
             index = 0
             while index < len(rest) and rest[index].startswith("-"):
-                index += 2 if _CONTAINER_VALUE.match(rest[index]) else 1
+                index += 2 if CONTAINER_VALUE.match(rest[index]) else 1
             inner = rest[index + 1 :]
         if inner:
             self._argv(inner, Command([], stdin=command.stdin), unwrapped + 1)
@@ -410,6 +410,20 @@ class _Judge:
         for pattern in patterns:
             for match in re.finditer(pattern, line):
                 self._script(match[1])
+        if name in ("tmux", "screen"):
+            for arg in args:
+                if " " in arg:
+                    self._script(arg)
+            rest = [arg for arg in args if not arg.startswith("-")]
+            if name == "screen" and rest:
+                self._script(" ".join(rest))
+        if name == "sed":
+            for arg in args:
+                found = re.search(r"(?:^|[;}\d/$])e\s+(.+)$", arg)
+                if found is not None:
+                    self._script(found[1])
+        if name == "make" and command.stdin:
+            self._script("\n".join(re.findall(r"(?m)^\t@?-?(.+)$", command.stdin)))
         if name == "tar" and "-I" in args:
             self._script(args[args.index("-I") + 1] if args.index("-I") + 1 < len(args) else "")
         if name in ("ed", "ex") and command.stdin:
@@ -418,9 +432,9 @@ class _Judge:
 
     def _wrapped(self, name: str, args: list[str], command: Command, unwrapped: int) -> None:
         """The command behind a wrapper's own options."""
-        values = _WITH_VALUE[name]
-        index, skipped = 0, _TAKES_POSITIONAL.get(name, 0)
-        if name in _RUN_WORD:
+        values = WITH_VALUE[name]
+        index, skipped = 0, TAKES_POSITIONAL.get(name, 0)
+        if name in RUN_WORD:
             if not {"run", "exec"} & set(args[:2]):
                 return
             args = args[next(i for i, arg in enumerate(args) if arg in ("run", "exec")) + 1 :]
@@ -471,31 +485,12 @@ class _Judge:
         self._argv([*inner, *items], Command([], stdin=given), unwrapped + 1)
 
 
-def embedded_strings(code: str) -> list[str]:
-    """Strings inside code that its own functions would hand to a shell."""
-    calls = re.compile(
-        r"(?:os\.system|os\.popen|subprocess\.\w+|popen|system|exec|execSync|execFileSync|spawn|spawnSync|shell_exec|passthru|sh|qx|Popen"
-        r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|shellExec|do shell script"
-        r"|command)\s*[\(\s]\s*\[?((?:\s*,?\s*(?:r|f|b)?"
-        r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`))+)"
-    )
-    found = []
-    for match in calls.finditer(code):
-        parts = re.findall(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`", match[1])
-        found.append(" ".join("".join(part) for part in parts))
-    found += re.findall(r"(?:qx|%x)[{(/!|](.+?)[})/!|]", code)
-    found += re.findall(r"`([^`]+)`", code)
-    found += re.findall(r"(?m)^\s*(?:!|%%?(?:sh|bash|system)\s)\s*(.+)$", code)
-    found += blobs(code)
-    return found[:16]
-
-
 def run_powershell(text: str, effects: Effects, *, sure: bool) -> None:
     """Judges a text as PowerShell or `cmd`, whose quoting differs from a POSIX shell's."""
     effects.add(code_kinds(text, "powershell") & _WINDOWS_KINDS if sure else set())
     for argv in powershell_commands(text):
         if sure or not _prose(Command([Word(word) for word in argv])):
-            _Judge(effects, sure, 1, {}).words(argv)
+            _Judge(effects, sure, 1, {}, {}).words(argv)
 
 
 _WINDOWS_KINDS = {K.DESTRUCTIVE_SHELL, K.CREDENTIAL_ACCESS, K.NETWORK_FETCH, K.PRIVILEGE_ESCALATION}
@@ -503,7 +498,7 @@ _WINDOWS_KINDS = {K.DESTRUCTIVE_SHELL, K.CREDENTIAL_ACCESS, K.NETWORK_FETCH, K.P
 
 def shell_names() -> frozenset[str]:
     """Commands that run others."""
-    return frozenset({*SHELLS, *_CODE, *_POWERSHELL, *_SQL_CLIENTS, *_MONGO, *_WITH_VALUE, *_CONTAINER, *FETCHERS,
+    return frozenset({*SHELLS, *CODE, *POWERSHELL, *SQL_CLIENTS, *MONGO, *WITH_VALUE, *CONTAINER, *FETCHERS,
     "cmd", "eval", "ssh",
                       "source", "alias", "trap", "find", "git", "vim", "kill", "crontab", "at", "sshpass",
                       "ansible", "iex",

@@ -53,6 +53,10 @@ class KnownOutputs(Outputs):
             return FETCHED
         if name in ("which", "type", "whereis") or (name == "command" and "-v" in args):
             return args[-1] if args else ""
+        if name == "find":
+            return _found(args)
+        if name in ("ls", "dir") or (name == "git" and args[:1] == ["ls-files"]):
+            return "*"
         if name in ("mktemp", "tempfile"):
             return "/tmp/dir"  # noqa: S108 - a value to judge, never a path to open
         if name == "pwd":
@@ -88,6 +92,13 @@ class KnownOutputs(Outputs):
         if name in _UNPACKERS:
             return FETCHED
         return UNKNOWN
+
+
+def _found(args: list[str]) -> str:
+    """Paths as patterns: the names asked for, or anything below the roots."""
+    roots = [arg for arg in args[:4] if not arg.startswith(("-", "(", "!"))][:3] or ["."]
+    names = [args[index + 1] for index, arg in enumerate(args[:-1]) if arg in ("-name", "-iname")] or ["*"]
+    return " ".join(f"{root.rstrip('/')}/{name}" for root in roots for name in names[:4])
 
 
 def _echo(args: list[str]) -> str:

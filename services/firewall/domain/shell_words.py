@@ -25,6 +25,9 @@ SPLIT = "\ue001"
 FETCHED = "\ue002"
 """Like UNKNOWN, but the content comes from the network or a decoder."""
 
+PROCESS = "\ue003"
+"""In front of what a process substitution yields: the word is a file with that content."""
+
 _LANGUAGE = Language(tree_sitter_bash.language())
 _SIMPLE_ESCAPES = {
     "n": "\n",
@@ -41,6 +44,7 @@ _ANSI = re.compile(
     r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))", re.DOTALL
 )
 _EXPANSION = re.compile(r"^\$\{([!#]?)(\w+|[@*#?$!-])(?:\[[^\]]*\])?(.*)\}$", re.DOTALL)
+_WHOLE_ARRAY = re.compile(r'^"\$\{(\w+)\[@\]\}"$')
 _BRACES = re.compile(r"^(.*?)\{([^{}]*,[^{}]*)\}(.*)$", re.DOTALL)
 _TEMPORARY = "/tmp/dir"  # noqa: S108 - a value to judge, never a path to open
 _KNOWN = {
@@ -142,6 +146,8 @@ class _Walker:
         if kind == "variable_assignment":
             name, value = self._assignment(node, depth)
             self._vars[name] = value
+            if name in ("PROMPT_COMMAND", "BASH_ENV", "ENV", "PS0") and value:
+                self._found.commands.append(Command([Word("eval"), Word(value)]))
             return []
         if kind == "function_definition":
             return self._function(node, depth)
@@ -281,17 +287,22 @@ class _Walker:
         text = ""
         if value is not None:
             if value.type == "array":
-                text = SPLIT.join(
-                    word.text for part in value.children if part.is_named for word in self._words(part, depth)
+                return (
+                    re.sub(r"\[.*", "", self._text(name)) if name is not None else "",
+                    SPLIT.join(
+                        word.text for part in value.children if part.is_named for word in self._words(part, depth)
+                    ),
                 )
-            else:
-                text = self._value(value, depth).replace(SPLIT, " ")
+            text = self._value(value, depth).replace(SPLIT, " ")
         return (re.sub(r"\[.*", "", self._text(name)) if name is not None else ""), text[:WORD_MAX]
 
     def _words(self, node: Node, depth: int) -> Iterator[Word]:
         """One word of the text becomes none, one or more words of the command."""
         quoted = node.type in ("string", "raw_string", "ansi_c_string")
-        text = self._value(node, depth)
+        # `"${words[@]}"` is as many words as the array has.
+        array = _WHOLE_ARRAY.match(self._text(node)) if node.type in ("string", "command_name") else None
+        text = self._variable(array[1]) if array is not None else self._value(node, depth)
+        quoted = quoted and array is None
         if quoted:
             yield Word(text.replace(SPLIT, " "), quoted=True)
             return
@@ -324,6 +335,8 @@ class _Walker:
             commands = [
                 item for child in node.children if child.is_named for item in self._walk(child, None, depth + 1)
             ]
+            if kind == "process_substitution":
+                return PROCESS + self._joined(commands)
             return self._joined(commands).strip("\n").replace("\n", SPLIT).replace(" ", SPLIT)
         if kind == "arithmetic_expansion":
             return "1"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-import sqlglot
 from sqlglot import exp
 from sqlglot import parser as sqlglot_parser
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
 from services.firewall.domain.model import SemanticKind as K
@@ -25,13 +25,17 @@ TEXT_MAX = 65_536
 STATEMENT_MAX = 16_384
 NODES_MAX = 20_000
 BODY_DEPTH_MAX = 3
-DIALECTS = ("", "postgres", "mysql", "tsql", "sqlite", "oracle", "snowflake", "bigquery", "clickhouse")
+DIALECTS = tuple(
+    Dialect.get_or_raise(name)
+    for name in ("", "postgres", "mysql", "tsql", "sqlite", "oracle", "snowflake", "bigquery", "clickhouse")
+)
+"""Loaded once, so that no call waits for it. The first that parses a statement settles what it is."""
 
 _WORTH = re.compile(
-    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER|GRANT|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
-    r"|REPLACE|RENAME|SHUTDOWN|KILL|PREPARE|PURGE|RESET|FLUSH|BACKUP|RESTORE|BULK|OPENROWSET|OPENQUERY|XP_\w+|SP_\w+|PG_\w+|LO_\w+"
-    r"|SYS_EXEC|SYS_EVAL|UTL_\w+|DBMS_\w+|LOAD_FILE|LOAD_EXTENSION|WRITEFILE|READFILE|REMOVE|OVERWRITE|UNDROP|DECLARE|REASSIGN|SUPERUSER"
-    r"|MYSQL\.USER|SQL_LOGINS|SYSLOGINS|INTO|CREATE)\b"
+    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER\s+(?:SYSTEM|USER|ROLE|LOGIN)|GRANT|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
+    r"|RENAME|SHUTDOWN|KILL|PREPARE|PURGE|RESET|FLUSH|BACKUP|RESTORE|BULK|OPENROWSET|OPENQUERY|XP_\w+|SP_\w+|PG_\w+|LO_\w+"
+    r"|SYS_EXEC|SYS_EVAL|UTL_\w+|DBMS_\w+|DBLINK\w*|LOAD_FILE|LOAD_EXTENSION|WRITEFILE|READFILE|REMOVE|OVERWRITE|UNDROP|DECLARE|REASSIGN|SUPERUSER"
+    r"|MYSQL\.USER|SQL_LOGINS|SYSLOGINS|CREATE\s+(?:OR\s+REPLACE|USER|ROLE|LOGIN|TRIGGER|EVENT|FUNCTION|PROCEDURE|EXTENSION|RULE|DEFINER))\b"
 )
 _LOUD = re.compile(
     r"\b(?:DROP\s+(?:TABLE|DATABASE|SCHEMA|VIEW|INDEX|USER|ROLE|FUNCTION|PROCEDURE|TRIGGER|SEQUENCE|TYPE|EXTENSION|TABLESPACE|MATERIALIZED"
@@ -71,8 +75,13 @@ _OPAQUE_COMMANDS = frozenset(
 _EXPLAIN = re.compile(
     r"^\s*EXPLAIN\s+(?:\([^)]*\)|ANALY[SZ]E|VERBOSE|QUERY\s+PLAN|FORMAT\s*=?\s*\w+|EXTENDED|\s)*", re.IGNORECASE
 )
+_BODY_START = re.compile(r"^\s*(?:DECLARE\b[^;]*;\s*)*BEGIN\s+(?:ATOMIC\s+)?", re.IGNORECASE)
 _BAD_PRAGMA = re.compile(r"PRAGMA\s+(?:WRITABLE_SCHEMA|TEMP_STORE_DIRECTORY|KEY|REKEY|DATA_STORE_DIRECTORY)\b")
 _COMMENT = re.compile(r"/\*(?![!+M]).*?\*/", re.DOTALL)
+_FRAGMENT = re.compile(r"\W*(?:DROP|TRUNCATE|ALTER|GRANT|CREATE)\s+\w+\W*")
+_TALK = re.compile(
+    r"\b(?:VS|VERSUS|HOW|WHAT|WHY|EXPLAINED|SYNTAX|TUTORIAL|DIFFERENCE|FAILS|FAILED|PLEASE|EXAMPLES?|MEANING|SAFELY|THE|YOUR)\b"
+)
 _STRINGS = re.compile(r"'((?:[^'\\]|\\.|'')*)'")
 
 
@@ -94,7 +103,14 @@ def sql_effects(text: str, *, sure: bool, depth: int = 0) -> SqlEffects:
     if not _WORTH.search(upper) or (not sure and not _LOUD.search(upper)):
         return found
     for statement in statements(head):
-        if _WORTH.search(statement.mask) and (sure or _LOUD.search(statement.mask)):
+        if _WORTH.search(statement.mask) and (
+            sure
+            or (
+                _LOUD.search(statement.mask)
+                and not _TALK.search(statement.mask)
+                and not _FRAGMENT.fullmatch(statement.mask)
+            )
+        ):
             _judge(statement, found, sure, depth)
     return found
 
@@ -137,12 +153,12 @@ def _judge(statement: Statement, found: SqlEffects, sure: bool, depth: int) -> N
 def _inner(statement: Statement, found: SqlEffects, depth: int) -> None:
     """Text that would run later: bodies of blocks and functions, strings given to EXEC or PREPARE."""
     inner = list(statement.bodies)
-    if re.search(r"\b(?:EXEC|EXECUTE|PREPARE|SP_EXECUTESQL|DECLARE|SET|IMMEDIATE)\b", statement.mask):
+    if re.search(r"\bDBLINK|\b(?:EXEC|EXECUTE|PREPARE|SP_EXECUTESQL|DECLARE|SET|IMMEDIATE)\b", statement.mask):
         inner += [item.replace("''", "'") for item in _STRINGS.findall(statement.text)]
     if depth >= BODY_DEPTH_MAX:
         return
     for body in inner[:20]:
-        deeper = sql_effects(body, sure=True, depth=depth + 1)
+        deeper = sql_effects(_BODY_START.sub("", body), sure=True, depth=depth + 1)
         found.certain |= deeper.certain
         found.possible |= deeper.possible
 
@@ -153,9 +169,9 @@ def _parsed(text: str, mask: str, found: SqlEffects, sure: bool) -> None:
             found.possible.add(K.DESTRUCTIVE_SQL)
         return
     opaque = False
-    for dialect in DIALECTS:
+    for tried, dialect in enumerate(DIALECTS):
         try:
-            trees = sqlglot.parse(text, dialect=dialect or None)
+            trees = dialect.parse(text)
         except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, IndexError, KeyError):
             continue
         commands = [tree for tree in trees if isinstance(tree, exp.Command)]
@@ -165,7 +181,7 @@ def _parsed(text: str, mask: str, found: SqlEffects, sure: bool) -> None:
         if not commands:
             return
         opaque = opaque or any(str(item.this).upper() in _OPAQUE_COMMANDS for item in commands)
-        if dialect == "mysql" and opaque:
+        if opaque and tried >= 2:
             break
     if opaque or _unparsed(mask, sure):
         found.possible.add(K.DESTRUCTIVE_SQL)
@@ -200,7 +216,7 @@ def _nodes(tree: exp.Expr, found: SqlEffects) -> None:
             return
         if isinstance(node, (exp.Drop, exp.TruncateTable)):
             found.certain.add(K.DESTRUCTIVE_SQL)
-        elif isinstance(node, (exp.Delete, exp.Update)):
+        elif isinstance(node, (exp.Delete, exp.Update)) and not isinstance(node.parent, exp.When):
             where = node.args.get("where")
             truth = True if where is None else always_true(where.this)
             if truth is True:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 STATEMENTS_MAX = 200
 
 _EXECUTABLE = re.compile(r"/\*[!+M]!?\d*(.*?)\*/", re.DOTALL)
+_PLAIN = re.compile(r"[^;'\"`\[\-#/$]+")
 _DOLLAR = re.compile(r"\$(\w*)\$")
 
 
@@ -56,6 +57,12 @@ def _split(text: str, reading: _Reading, retries: int) -> Iterator[Statement]:
     bodies: list[str] = []
     at, end = 0, len(text)
     while at < end:
+        run = _PLAIN.match(text, at)
+        if run is not None:
+            parts.append(run[0])
+            mask.append(run[0])
+            at = run.end()
+            continue
         char = text[at]
         if char == ";":
             yield _statement(parts, mask, bodies)

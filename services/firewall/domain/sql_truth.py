@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 from sqlglot import exp
 
 DEPTH_MAX = 60
@@ -50,6 +52,8 @@ def _truth(node: exp.Expr | None, depth: int) -> bool | None:
     if isinstance(node, exp.In):
         return _in(node, depth)
     if isinstance(node, exp.Between):
+        if node.this in (node.args["low"], node.args["high"]):
+            return True if node.args["low"] == node.args["high"] else None
         value, low, high = _value(node.this, 0), _value(node.args["low"], 0), _value(node.args["high"], 0)
         return (
             None
@@ -116,8 +120,8 @@ def _pattern(node: exp.Binary) -> bool | None:
     if isinstance(node, exp.RegexpLike):
         return True if pattern in ("", ".*", "^", "$", ".", "^.*$", ".*?") else None
     subject = _value(node.this, 0)
-    if isinstance(subject, str) and "%" not in pattern and "_" not in pattern:
-        return subject == pattern
+    if isinstance(subject, str):
+        return fnmatch.fnmatchcase(subject, pattern.replace("*", "[*]").replace("%", "*").replace("_", "?"))
     return True if pattern.strip("%") == "" and pattern else None
 
 
@@ -159,6 +163,15 @@ def _value(node: exp.Expr | None, depth: int) -> object:
         ):
             return _value(select.expressions[0], depth + 1)
         return _NOTHING
+    if isinstance(node, exp.Coalesce):
+        values = [_value(item, depth + 1) for item in (node.this, *node.expressions)]
+        return next((item for item in values if item is not None), None)
+    if isinstance(node, exp.Case) and node.this is None:
+        for branch in node.args.get("ifs") or []:
+            truth = _truth(branch.this, depth + 1)
+            if truth is not False:
+                return _value(branch.args.get("true"), depth + 1) if truth else _NOTHING
+        return _value(node.args.get("default"), depth + 1)
     if isinstance(node, exp.Alias):
         return _value(node.this, depth + 1)
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)):
@@ -242,6 +255,13 @@ def _lenient(node: exp.Expr | None, depth: int) -> bool:
         )
     if isinstance(node, exp.Exists):
         return True
+    if isinstance(node, exp.In):
+        query = node.args.get("query")
+        inner = query.this if isinstance(query, exp.Subquery) else query
+        return isinstance(inner, exp.Select) and not inner.args.get("where") and not inner.args.get("joins")
+    if isinstance(node, (exp.LT, exp.LTE)):
+        value = _value(node.right, 0)
+        return isinstance(value, str) and value[:4].isdigit() and int(value[:4]) >= 2200
     return isinstance(node, exp.Is) and isinstance(node.expression, exp.Not) and _key(node.this)
 
 
