@@ -139,6 +139,7 @@ def stream(chunks: list[str]) -> str:
 @settings(max_examples=150, deadline=None)
 @given(texts, cuts)
 @example(f"a {PEM} b", [8, 20, 700])
+@example(f"-----BEGIN {PEM}", [22])
 def test_streams_equal_the_whole_text(text: str, at: list[int]) -> None:
     whole = check(MASKING, [Segment(text, role="assistant")], fingerprint)
     edges = [0, *sorted(cut % (len(text) + 1) for cut in at), len(text)]

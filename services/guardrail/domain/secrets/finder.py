@@ -97,7 +97,7 @@ class SecretsFinder:
     def _tail(self, data: bytes) -> int:
         """From where an anchor may still be incomplete: the last run, or a private key's first line."""
         floor = max(0, len(data) - self._widest)
-        opened = data.find(_KEY_LINE, floor)
+        opened = data.rfind(_KEY_LINE, floor)
         if opened >= 0 and data.find(b"-----", opened + len(_KEY_LINE)) < 0:
             return opened
         return max(floor, *(data.rfind(blank, floor) + 1 for blank in _BLANKS))
