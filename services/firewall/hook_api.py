@@ -47,8 +47,7 @@ class EvaluateBody(Body):
 
     def checked(self) -> EvaluateBody:
         """Itself. Raises Invalid naming the field."""
-        if not self.tool_name or len(self.tool_name) > TOOL_NAME_MAX or "\0" in self.tool_name:
-            raise Invalid(f"tool_name: must have 1 to {TOOL_NAME_MAX} characters", param="tool_name")
+        checked_tool_name(self.tool_name)
         if self.surface not in ("inbound", "response", "mcp"):
             raise Invalid("surface: must be inbound, response or mcp", param="surface")
         for name in _IDS:
@@ -59,6 +58,7 @@ class EvaluateBody(Body):
         if len(destinations) > DESTINATIONS_MAX or any(len(item) > DESTINATION_MAX for item in destinations):
             message = f"destinations: must be at most {DESTINATIONS_MAX}, of at most {DESTINATION_MAX} characters"
             raise Invalid(message, param="destinations")
+        checked_unicode("".join(destinations), "destinations")
         return self
 
 
@@ -105,8 +105,24 @@ def raw_arguments(arguments: dict[str, Any] | str | None) -> str:
     if arguments is None:
         return ""
     if isinstance(arguments, str):
-        return arguments
+        return checked_unicode(arguments, "arguments")
     try:
-        return json.dumps(arguments, ensure_ascii=False)
-    except (ValueError, RecursionError):
+        return checked_unicode(json.dumps(arguments, ensure_ascii=False), "arguments")
+    except RecursionError:
         raise Invalid("arguments: nested too deep", param="arguments") from None
+
+
+def checked_tool_name(name: str) -> str:
+    """A tool name that can be judged and recorded. Raises Invalid."""
+    if not name or len(name) > TOOL_NAME_MAX or "\0" in name:
+        raise Invalid(f"tool_name: must have 1 to {TOOL_NAME_MAX} characters", param="tool_name")
+    return checked_unicode(name, "tool_name")
+
+
+def checked_unicode(text: str, param: str) -> str:
+    """Text without lone surrogates, which JSON can write and UTF-8 cannot. Raises Invalid."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Invalid(f"{param}: must be valid Unicode", param=param) from None
+    return text

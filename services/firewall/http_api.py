@@ -31,8 +31,8 @@ from services.firewall.domain.model import CALL_SURFACES, Policy, Surface, Verdi
 from services.firewall.domain.presets import presets
 from services.firewall.domain.resolution import Resolution
 from services.firewall.evaluation import Evaluated, Evaluator, refusal
-from services.firewall.hook_api import raw_arguments
-from services.firewall.policies import Policies, policy_warnings, rules_of, shown, verdict_of
+from services.firewall.hook_api import checked_tool_name, checked_unicode, raw_arguments
+from services.firewall.policies import Policies, checked_name, policy_warnings, rules_of, shown, verdict_of
 from services.firewall.simulation import Simulator
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
@@ -40,8 +40,6 @@ from services.firewall.vault import WEBHOOK, Vault
 from services.firewall.webhooks import Sender, checked_secret, checked_url
 
 BASE = "/api/workspace/firewall"
-NAME_MAX = 64
-TOOL_NAME_MAX = 256
 DAYS_MAX = 90
 TTL_MIN_S, TTL_MAX_S = 60, 7 * 86_400
 
@@ -68,7 +66,7 @@ class PolicyBody(Body):
             raise Invalid("name: is required", param="name")
         fields = sent(self)
         if "name" in fields:
-            fields["name"] = _name(fields["name"])
+            fields["name"] = checked_name(fields["name"])
         return fields
 
 
@@ -129,15 +127,6 @@ def sent(body: Body, but: tuple[str, ...] = ()) -> dict[str, Any]:
         if value is None:
             raise Invalid(f"{name}: must not be null", param=name)
     return fields
-
-
-def _name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > NAME_MAX:
-        raise Invalid(f"name: must have 1 to {NAME_MAX} characters", param="name")
-    if not name.isprintable():
-        raise Invalid("name: must be printable text", param="name")
-    return name
 
 
 def build_api(
@@ -277,8 +266,8 @@ def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot, evaluator:
         """Judges one synthetic call: the real engine, no event."""
         if body.surface not in ("inbound", "response", "mcp"):
             raise Invalid("surface: must be inbound, response or mcp", param="surface")
-        if len(body.tool_name) > TOOL_NAME_MAX:
-            raise Invalid(f"tool_name: must have at most {TOOL_NAME_MAX} characters", param="tool_name")
+        checked_tool_name(body.tool_name)
+        checked_unicode("".join(body.destinations or ()), "destinations")
         surface = Surface(body.surface)
         tried = await _tried(policies, principal.workspace_id, body)
         resolution = Resolution(tried) if tried is not None else snapshot.resolve(principal.workspace_id, "")
@@ -319,7 +308,7 @@ def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
         for rule, rule_id in zip(rules_of(raw, ()), given, strict=True)
     )
     verdict = verdict_of(fields.get("default_verdict", "audit"))
-    name = _name(fields.get("name", "draft"))
+    name = checked_name(fields.get("name", "draft"))
     shadow = bool(fields.get("shadow_mode", False))
     return CompiledPolicy(
         Policy("draft", workspace_id, name, 0, default_verdict=verdict, shadow_mode=shadow, rules=rules)

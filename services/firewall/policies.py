@@ -26,6 +26,7 @@ from services.firewall.storage.tables import counter, outbox
 
 MAX_PER_WORKSPACE = 500
 _NAMED_MAX = 20
+NAME_MAX = 64
 _PLAIN = ("name", "enabled", "is_default", "shadow_mode")
 
 
@@ -239,6 +240,16 @@ def shown(stored: Stored) -> dict[str, Any]:
 def policy_warnings(policy: Policy) -> list[str]:
     """What the author should look at again."""
     return warnings(policy.rules, policy.default_verdict)
+
+
+def checked_name(name: str) -> str:
+    """A name that a policy may have. Raises Invalid."""
+    name = name.strip()
+    if not name or len(name) > NAME_MAX:
+        raise Invalid(f"name: must have 1 to {NAME_MAX} characters", param="name")
+    if not name.isprintable():
+        raise Invalid("name: must be printable text", param="name")
+    return name
 
 
 def rules_of(raw: Any, previous: tuple[Rule, ...]) -> tuple[Rule, ...]:

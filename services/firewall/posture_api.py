@@ -10,7 +10,7 @@ from pydantic import StrictBool, StrictStr
 from services.common.errors import Invalid
 from services.common.http import Body, Principal, Role, ok, require
 from services.firewall.domain.presets import templates
-from services.firewall.policies import Policies, policy_warnings, shown
+from services.firewall.policies import Policies, checked_name, policy_warnings, shown
 from services.firewall.posture import Postures
 
 BASE = "/api/workspace/firewall"
@@ -77,7 +77,7 @@ def add_posture(api: FastAPI, postures: Postures, policies: Policies) -> None:
             raise Invalid(f"template: must be one of {names}", param="template")
         fields = {
             **found["policy"],
-            "name": body.name or found["policy"]["name"],
+            "name": checked_name(body.name or found["policy"]["name"]),
             "is_default": body.is_default,
         }
         stored = await policies.create(principal.workspace_id, principal.user_id, fields)

@@ -118,3 +118,20 @@ async def test_bad_input_names_the_field_and_changes_nothing(plane: Harness, bod
     status, answer = await plane.hook("POST", "/evaluate", body)
     assert (status, answer["param"]) == (422, param)
     assert await plane.envelopes() == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "param"),
+    [
+        (b'{"tool_name":"\\ud800"}', "tool_name"),
+        (b'{"tool_name":"a\\u0000"}', "tool_name"),
+        (b'{"tool_name":"x","arguments":{"\\ud800":"\\udfff"}}', "arguments"),
+        (b'{"tool_name":"x","arguments":"\\ud800"}', "arguments"),
+        (b'{"tool_name":"x","destinations":["\\ud800"]}', "destinations"),
+    ],
+)
+async def test_text_that_no_utf8_can_carry_is_refused(plane: Harness, raw: bytes, param: str) -> None:
+    headers = {"Authorization": "Bearer gate", "Content-Type": "application/json"}
+    answer = await plane.client.post("/api/v1/firewall/evaluate", content=raw, headers=headers)
+    assert (answer.status_code, answer.json()["param"]) == (422, param)
+    assert await plane.envelopes() == []
