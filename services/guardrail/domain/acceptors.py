@@ -63,11 +63,13 @@ def card(context: Context) -> Accept:
             return None
         if start >= 2 and data[start - 1] in b"-/+&\\" and data[start - 2] in _ALNUM:
             return None
-        while end - start >= 12:
-            if _closed(data, end) and _is_card(view, start, end, context):
+        digits = data[start:end].translate(None, b" -.").decode("ascii")
+        lengths = validators.card_lengths(digits[:4])
+        for count in range(len(digits) if lengths else 0, 11, -1):
+            if count in lengths and _closed(data, end) and _is_card(view, start, end, context):
                 return end
             end -= 1
-            while end > start and (not data[end - 1 : end].isdigit() or data[end : end + 1].isdigit()):
+            while end > start and not data[end - 1 : end].isdigit():
                 end -= 1
         return None
 
@@ -87,8 +89,8 @@ def _closed(data: bytes, end: int) -> bool:
 def _is_card(view: TextView, start: int, end: int, context: Context) -> bool:
     data = view.shadow
     token = data[start:end]
-    digits = token.translate(None, b" -").decode("ascii")
-    if not validators.is_card_number(digits) or (b" " in token and b"-" in token):
+    digits = token.translate(None, b" -.").decode("ascii")
+    if not validators.is_card_number(digits) or sum(joint in token for joint in b" -.") > 1:
         return False
     if guards.inside_account(data, start):
         return False

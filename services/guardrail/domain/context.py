@@ -18,6 +18,9 @@ from services.guardrail.domain.text import BLANK, TextView
 CONTEXT = 48
 """Code points before a match in which a context word counts."""
 
+_ENDINGS = ("", "s", "number", "no", "nr", "nummer")
+"""What a word may end with and still be it: a plural, and names of fields such as `passportNumber`."""
+
 _JOINT = re.compile("[^a-z0-9]+")
 
 
@@ -34,7 +37,9 @@ class Context:
     @cached_property
     def _pattern(self) -> re.Pattern[bytes]:
         words = "|".join("[^a-z0-9]?".join(parts) for parts in self._latin)
-        return re.compile(f"(?<![a-z0-9])(?:{words})s?(?![a-z0-9])".encode("ascii"), re.IGNORECASE)
+        return re.compile(
+            f"(?<![a-z0-9])(?:{words})(?:{'|'.join(_ENDINGS)})(?![a-z0-9])".encode("ascii"), re.IGNORECASE
+        )
 
     @cached_property
     def trigger(self) -> Trigger:
@@ -43,7 +48,7 @@ class Context:
             "".join(part + joint for part, joint in zip(parts, (*joints, ending), strict=True))
             for parts in self._latin
             for joints in product(("", " "), repeat=len(parts) - 1)
-            for ending in ("", "s")
+            for ending in _ENDINGS
         ]
         return Trigger(back=1, ahead=CONTEXT, words=tuple(sorted({f" {literal} " for literal in literals})))
 

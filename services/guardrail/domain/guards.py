@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from services.guardrail.domain.validators import iban_length
+
 _DIGITS = frozenset(b"0123456789")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _TAG = 0
@@ -39,10 +41,14 @@ _ACCOUNT = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -][0-9A-Za-z]{4
 
 
 def inside_account(data: bytes, start: int) -> bool:
-    """True when the match goes on a bank account number in groups of four (ISO 13616)."""
-    return (
-        data[max(0, start - 1) : start] in (b" ", b"-") and _ACCOUNT.search(data, max(0, start - 41), start) is not None
-    )
+    """True when the match goes on a bank account number in groups of four (ISO 13616) that is not complete yet."""
+    if data[max(0, start - 1) : start] not in (b" ", b"-"):
+        return False
+    head = _ACCOUNT.search(data, max(0, start - 41), start)
+    if head is None:
+        return False
+    written = head.group().translate(None, b" -").decode("ascii")
+    return len(written) < iban_length(written[:2].upper())
 
 
 def is_called(data: bytes, start: int, known: frozenset[bytes]) -> bool:

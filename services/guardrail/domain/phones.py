@@ -31,7 +31,7 @@ _MAX_ENDS = 5
 
 _NOT_DIGITS = re.compile(rb"[^0-9]+")
 _NORTH_AMERICA = re.compile(rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[0-9]{3}[ .-][0-9]{4}\Z")
-_LOOSE = re.compile(rb"(?:\([0-9]{3}\) ?|[0-9]{3}[.-])[0-9]{3}[.-][0-9]{4}\Z")
+_LOOSE = re.compile(rb"(?:(?:\([0-9]{3}\) ?|[0-9]{3}[.-])?[0-9]{3}[.-][0-9]{4})\Z")
 """How North American numbers are written, valid or not; enough after a context word."""
 
 _WRITTEN_OUT = re.compile(rb"\+1[ .-]\(?[2-9][0-9]{2}\)?[ .-]{1,2}[0-9]{3}[ .-][0-9]{4}\Z")

@@ -81,9 +81,14 @@ _CARD_LENGTHS = _by_four_digits()
 _NO_LENGTHS: frozenset[int] = frozenset()
 
 
+def card_lengths(prefix: str) -> frozenset[int]:
+    """Lengths of the numbers that begin with those four digits."""
+    return _CARD_LENGTHS.get(prefix, _NO_LENGTHS)
+
+
 def is_card_number(digits: str) -> bool:
     """True for a number of a known scheme's prefix and length with a valid Luhn digit."""
-    if len(digits) not in _CARD_LENGTHS.get(digits[:4], _NO_LENGTHS) or len(set(digits)) == 1:
+    if len(digits) not in card_lengths(digits[:4]) or len(set(digits)) == 1:
         return False
     return bool(luhn.is_valid(digits))
 

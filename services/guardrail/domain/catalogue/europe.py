@@ -59,8 +59,8 @@ _PT_NIF = "nif|contribuinte|numero de contribuinte|n contribuinte|nipc|identific
 _PPS = "pps|ppsn|pps number|pps no|personal public service|public service number"
 _VAT = (
     "vat|vat id|vat number|vat no|vat reg|ust-id|ustid|ust-idnr|ustidnr|ust id|umsatzsteuer|umsatzsteuer-id"
-    "|tva|iva|btw"
-    "|btw-nummer|moms|momsnr|alv|mwst|nip|dph|dic|pvm|pvn|km|kmkr|partita iva|p.iva|piva|tax id|tax number"
+    "|tva|iva|btw|btw-nummer"
+    "|moms|momsnr|alv|mwst|nip|uid nr|uid nummer|dph|dic|pvm|pvn|km|kmkr|partita iva|p.iva|piva|tax id|tax number"
     "|afm|vies|aafm"
 )
 
@@ -100,9 +100,10 @@ ENTITIES: tuple[Entity, ...] = (
         "ICAO 9303 check digit",
         forms(
             bound(r"\b[CFGHJKLMNPRTVWXYZ0-9]{9}[ <]?[0-9](?:D)?\b", validators.is_de_personalausweis, _AUSWEIS),
+            bound(r"\b[LMNPRTVWXY][CFGHJKLMNPRTVWXYZ0-9]{7}[0-9]\b", validators.always, _AUSWEIS),
         ),
         context=_AUSWEIS,
-        misses="serial numbers without their check digit",
+        misses="serial numbers without their check digit that end in a letter",
     ),
     Entity(
         "fr_nir",

@@ -77,7 +77,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         "credit_card",
         "scheme prefix and length (12–19), Luhn, grouping; digits that are a valid barcode too need a context word",
-        forms(raw(r"\b[2-689](?:[ \-]{0,2}[0-9]){11,18}", acceptors.card(Context(_CARD_WORDS)))),
+        forms(raw(r"\b[2-689](?:[ .\-]{0,2}[0-9]){11,18}", acceptors.card(Context(_CARD_WORDS)))),
         misses="UATP (prefix 1); numbers broken over lines",
     ),
     Entity(
