@@ -96,8 +96,11 @@ class SettingsUpdate(Body):
     tpm_limit: Annotated[int, Field(ge=0, le=2**53)] = 0
     max_concurrency: Count = 0
     time_zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
-    log_retention_days: Annotated[int, Field(ge=1, le=180)] = 30
+    log_retention_days: Annotated[int, Field(ge=1, le=36_500, description="Days; at most 180 are kept.")] = 30
     request_log_enabled: bool = True
+    capture_bodies: Annotated[
+        bool, Field(description="Keep bodies and tool arguments; switching it on is recorded as consent.")
+    ] = False
 
 
 class KeyUpdate(Body):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.auth.crypto import digest, hash_password, mint
 from services.auth.domain.permissions import may_change
-from services.auth.records import settings_object
+from services.auth.records import RETENTION_MAX_DAYS, settings_object, with_consent
 from services.auth.storage.store import Change, Store
 from services.auth.storage.tables import CHANNELS, KEYS, MEMBERS, SESSIONS, TOKENS, USERS, WORKSPACES
 from services.auth.watch import Settling
@@ -156,6 +156,9 @@ class Operations:
             settings = {**row.settings, **changes}
             if "fail_open" in changes:
                 settings["fail_open"] = {**settings_object(row.settings)["fail_open"], **changes["fail_open"]}
+            if "log_retention_days" in changes:
+                settings["log_retention_days"] = min(settings["log_retention_days"], RETENTION_MAX_DAYS)
+            settings = with_consent(settings, row.settings, principal.user_id, self.store.now_s())
             await change.tx.execute(
                 WORKSPACES.update().where(where).values(settings=settings, revision=change.revision)
             )

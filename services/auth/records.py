@@ -22,12 +22,39 @@ SETTINGS: Mapping[str, Any] = {
     "time_zone": "UTC",
     "log_retention_days": 30,
     "request_log_enabled": True,
+    "capture_bodies": False,
 }
+RETENTION_MAX_DAYS = 180
+_CONSENT = "capture_consent"
 
 
 def settings_object(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A workspace's settings, defaults where nothing was set."""
-    return {**SETTINGS, **stored, "fail_open": {**SETTINGS["fail_open"], **stored.get("fail_open", {})}}
+    shown = {name: value for name, value in stored.items() if not name.startswith(f"{_CONSENT}_")}
+    fail_open = {**SETTINGS["fail_open"], **stored.get("fail_open", {})}
+    return {**SETTINGS, **shown, "fail_open": fail_open, _CONSENT: consent_of(stored)}
+
+
+def consent_of(stored: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The current consent record for body capture: who gave it, when, and which one it is; None without one."""
+    if not stored.get("capture_consent_version"):
+        return None
+    return {name: stored[f"{_CONSENT}_{name}"] for name in ("version", "user_id", "time")}
+
+
+def with_consent(stored: Mapping[str, Any], before: Mapping[str, Any], user_id: str, now_s: int) -> dict[str, Any]:
+    """Settings with the consent that switching capture on gives, or that switching it off takes back.
+
+    Each consent has a number of its own, so that a body captured under one that ended is never kept under another.
+    """
+    wanted, had = stored.get("capture_bodies", False), bool(before.get("capture_consent_version"))
+    if wanted == had:
+        return dict(stored)
+    last = before.get("capture_consent_last", 0)
+    if not wanted:
+        return {**stored, "capture_consent_version": 0}
+    record = {"version": last + 1, "last": last + 1, "user_id": user_id, "time": now_s}
+    return {**stored, **{f"{_CONSENT}_{name}": value for name, value in record.items()}}
 
 
 def fields_of(row: Any) -> KeyFields:
@@ -96,6 +123,7 @@ def workspace_record(row: Any) -> auth_pb2.WorkspaceRecord:
         time_zone=settings["time_zone"],
         log_retention_days=settings["log_retention_days"],
         judge_key_id=settings["judge_key_id"] or "",
+        capture_consent_version=row.settings.get("capture_consent_version", 0),
         version=row.revision,
         deleted=row.deleted,
     )

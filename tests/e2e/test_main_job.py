@@ -132,3 +132,32 @@ def test_a_second_start_keeps_everything(tmp_path: Path) -> None:
     second = first.start()
     assert management.call("GET", f"/api/token/{key['id']}")["name"] == "kept"
     assert second.stop() == 0
+
+
+def test_bodies_are_kept_under_consent_alone(
+    client: openai.OpenAI, management: Management, key: dict[str, Any]
+) -> None:
+    def ask() -> str:
+        raw = client.chat.completions.with_raw_response.create(
+            model="acme/small", messages=[{"role": "user", "content": "say:recorded"}]
+        )
+        return str(raw.headers["x-orca-request-id"])
+
+    before = ask()
+    settings = management.call("PUT", "/api/workspace/settings", {"capture_bodies": True})
+    assert (settings["capture_bodies"], settings["capture_consent"]["version"]) == (True, 1)
+    # Analytics learns of a consent from the log; what comes before that is not kept.
+    rule = {"type": "keyword", "stage": "input", "action": "block", "terms": ["recorded"]}
+    begun = time.monotonic()
+    while time.monotonic() - begun < 20:
+        during = ask()
+        tried = management.call("POST", "/api/guardrail/simulate", {"rules": [rule], "days": 1})
+        if tried["summary"]["evaluated"]:
+            break
+        time.sleep(0.5)
+    assert tried["summary"]["evaluated"] >= 1
+    assert tried["not_evaluable"] >= 1
+    assert before not in {item["request_id"] for item in tried["items"]}
+    off = management.call("PUT", "/api/workspace/settings", {"capture_bodies": False})
+    assert (off["capture_bodies"], off["capture_consent"]) == (False, None)
+    assert during

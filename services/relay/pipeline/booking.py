@@ -12,7 +12,7 @@ from services.relay.domain.settlement import (
     settle_refused,
     settle_unknown,
 )
-from services.relay.pipeline.events import add_decision, add_request, add_spend
+from services.relay.pipeline.events import add_captures, add_decision, add_request, add_spend
 from services.relay.pipeline.exchange import Attempt, Exchange
 from services.relay.pipeline.metrics import OVERRUN_NANO_USD, REQUEST_SECONDS, REQUESTS, UPSTREAM_SECONDS
 from services.relay.pipeline.refusals import PolicyRefusal
@@ -90,6 +90,7 @@ class Booking:
         now_s = self._clock.monotonic_s()
         REQUEST_SECONDS.observe(now_s - x.started_s)
         UPSTREAM_SECONDS.observe(x.upstream_s)
+        add_captures(x)
         add_request(x, status_code, status, code, now_s)
         self._journal.finish(x.request_id, x.events)
 

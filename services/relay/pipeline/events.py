@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orca.events.v1.events_pb2 import (
+    Capture,
     Decision,
     Envelope,
     FirewallEvaluation,
@@ -15,6 +16,9 @@ from orca.guardrail.v1 import guardrail_pb2
 from services.common.eventlog import topics
 from services.relay.pipeline.exchange import Exchange
 from services.relay.pipeline.metrics import POLICY_SECONDS
+
+CAPTURE_BYTES_MAX = 256 * 1024
+CAPTURED_CALLS_MAX = 128
 
 VERDICTS = {
     firewall_pb2.VERDICT_ALLOW: "allow",
@@ -184,6 +188,27 @@ def add_firewall(
             )
         )
         _add(x, topics.FIREWALL, event)
+
+
+def add_captures(x: Exchange) -> None:
+    """Bodies and tool arguments, each at most CAPTURE_BYTES_MAX; nothing without the workspace's consent."""
+    if x.captured is None:
+        return
+    if x.delivered:
+        x.captured.append(("response", b"".join(x.delivered).decode("utf-8", "replace")))
+    for kind, text in x.captured:
+        data = text.encode("utf-8", "surrogatepass")
+        kept = data[:CAPTURE_BYTES_MAX].decode("utf-8", "ignore")
+        event = envelope(x)
+        event.capture.CopyFrom(
+            Capture(
+                kind=kind,
+                body=kept,
+                truncated=len(data) > CAPTURE_BYTES_MAX,
+                consent_version=x.key.workspace.capture_consent_version,
+            )
+        )
+        _add(x, topics.CAPTURES, event)
 
 
 def add_request(x: Exchange, status_code: int, status: str, code: str, now_s: float) -> None:

@@ -76,6 +76,9 @@ class Exchange:
     upstream_s: float = 0.0
     tool_calls: int = 0
     finish_reasons: list[str] = field(default_factory=list)
+    captured: list[tuple[str, str]] | None = None
+    """(kind, text) of what is kept under the workspace's consent; None without one."""
+    delivered: list[bytes] = field(default_factory=list)
     client_gone: bool = False
     finished: bool = False
     identified: Envelope | None = None

@@ -82,6 +82,8 @@ class Gate:
         body = parse_body(raw := await incoming.body(self._max_body_bytes))
         validate(body)
         x.body, x.body_bytes, x.raw_body = body, len(raw), raw
+        if x.key.workspace.capture_consent_version:
+            x.captured = [("request", raw.decode())]
         route = self._models.find(x.key.key.workspace_id, body["model"])
         x.capped = self._credit.capped(x.key)
         if x.capped:

@@ -13,7 +13,7 @@ from orca.guardrail.v1 import guardrail_pb2
 from services.relay.domain.answer import call_ids, calls_of
 from services.relay.domain.segments import Segment, apply_replacements
 from services.relay.pipeline.approvals import hold
-from services.relay.pipeline.events import add_firewall, add_guardrail
+from services.relay.pipeline.events import CAPTURED_CALLS_MAX, add_firewall, add_guardrail
 from services.relay.pipeline.exchange import Exchange
 from services.relay.pipeline.policy import Planes, firewall_refusal, guardrail_refusal, unavailable
 from services.relay.pipeline.refusals import policy_unavailable
@@ -44,6 +44,8 @@ async def judge_calls(
                 )
             )
     x.tool_calls = len(calls)
+    if x.captured is not None:
+        x.captured += [("tool_arguments", call.arguments_json) for call in calls[:CAPTURED_CALLS_MAX]]
     if not calls:
         return False
     request = planes.evaluation(x, firewall_pb2.SURFACE_RESPONSE, calls)

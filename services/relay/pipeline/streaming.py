@@ -186,6 +186,8 @@ class StreamRelay:
         self._waiting = []
         # Counted before the bytes leave: a connection that breaks here may have delivered them.
         self._attempt.delivered_bytes += size
+        if self._x.captured is not None:
+            self._x.delivered.append(frames)
         await self._reply.frames(frames)
 
     def _frame(self, chunk: Chunk) -> bytes:
@@ -220,4 +222,6 @@ class StreamRelay:
         frames = b"".join(map(self._frame, last))
         if self._x.include_usage and self._usage is not None:
             frames += frame({**self._state.template, "choices": [], "usage": self._usage})
+        if self._x.captured is not None:
+            self._x.delivered.append(frames)
         return frames + DONE_FRAME

@@ -45,6 +45,8 @@ async def judged_answer(planes: Planes, x: Exchange, attempt: Attempt, answer: A
     await _judge(planes, x, kept)
     body = msgspec.json.encode(kept)
     attempt.delivered_bytes = len(body)
+    if x.captured is not None:
+        x.delivered.append(body)
     return body
 
 
