@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,10 +61,13 @@ class Feeds:
         self, workspace_id: str, filters: FilterValues, span: Span, *, cursor: str | None, limit: int
     ) -> Listing:
         """Requests with their matches, newest first."""
-        statement = queries.matches_by_request(
-            workspace_id, filters, span, MATCHES.filters, after=_position(cursor), limit=limit + 1
+        after = _position(cursor)
+        rows = await self._widening(
+            lambda window_s: queries.matches_by_request(
+                workspace_id, filters, span, MATCHES.filters, after=after, limit=limit + 1, window_s=window_s
+            ),
+            limit,
         )
-        rows = await self._rows(statement)
         return _listing([(list(row[:2]), item(queries.REQUEST_GROUP_FIELDS, row)) for row in rows], limit)
 
     async def export(self, feed: Feed, workspace_id: str, filters: FilterValues, span: Span) -> list[dict[str, Any]]:
@@ -94,8 +97,12 @@ class Feeds:
         if cursor is not None:
             last_us, key_id, run_id = _typed(decode_cursor(cursor), (int, str, str))
             after = (last_us, key_id, run_id)
-        statement = queries.runs(workspace_id, filters, verdicts, span, after=after, limit=limit + 1)
-        rows = await self._rows(statement)
+        rows = await self._widening(
+            lambda window_s: queries.runs(
+                workspace_id, filters, verdicts, span, after=after, limit=limit + 1, window_s=window_s
+            ),
+            limit,
+        )
         return _listing([(list(row[:3]), _run(workspace_id, row)) for row in rows], limit)
 
     async def run(self, workspace_id: str, public_id: str) -> dict[str, Any]:
@@ -132,6 +139,15 @@ class Feeds:
         statement = queries.anomalies(workspace_id, filters, span, after=_position(cursor), limit=limit + 1)
         rows = await self._rows(statement)
         return _listing([(list(row[:2]), _anomaly(row)) for row in rows], limit)
+
+    async def _widening(self, statement: Callable[[int | None], Statement], limit: int) -> Sequence[Sequence[Any]]:
+        """Rows of the narrowest window that fills the page: groups are formed of few rows where many are recent."""
+        rows: Sequence[Sequence[Any]] = ()
+        for window_s in queries.WINDOWS_S:
+            rows = await self._rows(statement(window_s))
+            if len(rows) > limit:
+                break
+        return rows
 
     async def tools(
         self, workspace_id: str, filters: FilterValues, span: Span, *, cursor: str | None, limit: int

@@ -113,14 +113,27 @@ def one(feed: Feed, workspace_id: str, row_id: str) -> Statement:
 
 def matches_by_request(
     workspace_id: str, filters: FilterValues, span: Span, known: Mapping[str, Filter], *,
-    after: tuple[int, str] | None, limit: int,
+    after: tuple[int, str] | None, limit: int, window_s: int | None,
 ) -> Statement:  # fmt: skip
-    """Matches grouped by request, the most recent request first: columns of REQUEST_GROUP_FIELDS."""
+    """Matches grouped by request, the most recent request first: columns of REQUEST_GROUP_FIELDS.
+
+    With a window, only requests whose last match is that recent; their rows may be REQUEST_S older.
+    """
     clauses, parameters = _scope(workspace_id, known, filters, span)
-    having = ""
+    conditions: list[str] = []
     if after is not None:
-        having = "HAVING (last_us, request_id) < ({after_us:Int64}, {after_id:String}) "
-        parameters |= {"after_us": after[0], "after_id": after[1]}
+        conditions.append("(last_us, request_id) < ({after_us:Int64}, {after_id:String})")
+        # A later match of the same request would place it on an earlier page.
+        clauses.append(
+            "occurred_at <= fromUnixTimestamp64Micro({after_us:Int64}, 'UTC') + toIntervalSecond({request_s:Int64})"
+        )
+        parameters |= {"after_us": after[0], "after_id": after[1], "request_s": REQUEST_S}
+    if window_s is not None:
+        begin = _window(after, span)
+        clauses.append(f"occurred_at >= {begin} - toIntervalSecond({{window_s:Int64}} + {{request_s:Int64}})")
+        conditions.append(f"max(occurred_at) >= {begin} - toIntervalSecond({{window_s:Int64}})")
+        parameters |= {"window_s": window_s, "request_s": REQUEST_S}
+    having = f"HAVING {' AND '.join(conditions)} " if conditions else ""
     sql = (
         "SELECT toUnixTimestamp64Micro(max(occurred_at)) AS last_us, request_id, any(key_id), any(environment), "
         "any(model), any(run_id), count(), sum(count), arraySort(groupUniqArray(32)(toString(action))), "
@@ -130,6 +143,19 @@ def matches_by_request(
         f"GROUP BY request_id {having}ORDER BY last_us DESC, request_id DESC LIMIT {{row_limit:UInt32}}"
     )
     return Statement(sql, {**parameters, "row_limit": limit})
+
+
+# No request lasts longer, so that its matches lie this close together.
+REQUEST_S = 3_600
+# Grouped feeds look at the last hour first and widen until a page is full; None looks at everything.
+WINDOWS_S: Sequence[int | None] = (3_600, 86_400, 10 * 86_400, None)
+
+
+def _window(after: tuple[Any, ...] | None, span: Span) -> str:
+    """Where a window ends: the cursor, the span's end, or now."""
+    if after is not None:
+        return "fromUnixTimestamp64Micro({after_us:Int64}, 'UTC')"
+    return "now64(6, 'UTC')" if span.until_us is None else "fromUnixTimestamp64Micro({until_us:Int64}, 'UTC')"
 
 
 REQUEST_GROUP_FIELDS = (
@@ -164,9 +190,12 @@ _RUN_ARRAYS = ("model", "tool_name", "destination")
 
 def runs(
     workspace_id: str, filters: FilterValues, verdicts: Sequence[str], span: Span, *,
-    after: tuple[int, str, str] | None, limit: int,
+    after: tuple[int, str, str] | None, limit: int, window_s: int | None = None,
 ) -> Statement:  # fmt: skip
-    """Runs by their last event, newest first: columns of RUN_COLUMNS. A run is in a span that it overlaps."""
+    """Runs by their last event, newest first: columns of RUN_COLUMNS. A run is in a span that it overlaps.
+
+    With a window, only runs that were last seen that recently before the cursor or now.
+    """
     known = {name: RUN_FILTERS[name] for name in _RUN_WHERE}
     clauses, parameters = _scope(
         workspace_id, known, {name: filters[name] for name in _RUN_WHERE if name in filters}, Span()
@@ -189,6 +218,14 @@ def runs(
     if after is not None:
         having.append("(last_us, key_id, run_id) < ({after_us:Int64}, {after_key:String}, {after_run:String})")
         parameters |= {"after_us": after[0], "after_key": after[1], "after_run": after[2]}
+    if window_s is not None:
+        begin = f"{_window(after, Span())} - toIntervalSecond({{window_s:Int64}})"
+        clauses.append(
+            "(key_id, run_id) IN (SELECT key_id, run_id FROM runs "
+            f"WHERE workspace_id = {{workspace_id:String}} AND last_seen >= {begin})"
+        )
+        having.append(f"max(last_seen) >= {begin}")
+        parameters["window_s"] = window_s
     sql = (
         f"SELECT {_RUN_SELECT} FROM runs WHERE {' AND '.join(clauses)} GROUP BY key_id, run_id "
         f"{'HAVING ' + ' AND '.join(having) + ' ' if having else ''}"

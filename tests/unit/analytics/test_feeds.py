@@ -332,3 +332,26 @@ async def test_an_empty_workspace_has_empty_totals(orca: Fixture) -> None:
 async def test_events_outside_runs_make_no_run(orca: Fixture) -> None:
     await orca.consume(envelope(request=request().request, run_id=""))
     assert (await orca.get(RUNS))["items"] == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+async def test_grouped_feeds_reach_back_as_far_as_there_is_something(orca: Fixture, limit: int) -> None:
+    ages_s = (0, 30, 7_200, 3 * 86_400, 12 * 86_400, 25 * 86_400)
+    await orca.consume(
+        *(
+            match(-age, id=f"m_{age}_{n}", request_id=f"req_{age}", run_id=f"run_{age}")
+            for age in ages_s
+            for n in (1, 2)
+        )
+    )
+    for path, name, params in ((MATCH, "request_id", {"group_by": "request"}), (RUNS, "run_id", {})):
+        found: list[tuple[str, int]] = []
+        cursor: dict[str, str] = {}
+        for _ in range(len(ages_s) + 1):
+            page = await orca.get(path, limit=limit, **params, **cursor)
+            found += [(entry[name], entry["matches"]) for entry in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            cursor = {"cursor": page["next_cursor"]}
+        prefix = name.removesuffix("_id").replace("request", "req")
+        assert found == [(f"{prefix}_{age}", 2) for age in ages_s]
