@@ -18,7 +18,8 @@ from services.guardrail.domain.automaton import Trigger
 from services.guardrail.domain.text import TextView
 
 MAX_FINDINGS = 10_000
-"""Findings of one finder in one text; the rest of a text that dense is reported as one finding."""
+"""Findings that a finder of several entities reports in one text. The others report all: what is not reported is
+not masked, and there are at most as many as the text has characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class KeywordFinder:
         spans: list[tuple[int, int]] = []
         for term in self._terms:
             at = folded.find(term, start_at)
-            while 0 <= at < hold and len(spans) < MAX_FINDINGS:
+            while 0 <= at < hold:
                 end = at + len(term)
                 if not self._whole_word or _is_whole_word(folded, at, end):
                     spans.append((at, end) if back is None else (back[at], back[end - 1] + 1))
@@ -151,7 +152,7 @@ class RegexFinder:
         limit = to_byte(hold)
         spans: list[tuple[int, int]] = []
         last_end = cursor
-        while at < limit and len(spans) < MAX_FINDINGS:
+        while at < limit:
             found = self._next(view.utf8, at, limit, walls)
             if found is None:
                 break

@@ -67,6 +67,12 @@ def test_keywords_fold_case_and_respect_words() -> None:
     )
 
 
+def test_no_match_is_left_unmasked_however_many_there_are() -> None:
+    text = "ab " * 12_000
+    assert masked(text, rule(type="keyword", terms=["ab"], mask_tag="X1")) == "[X1] " * 12_000
+    assert masked(text, rule(type="regex", pattern="ab", mask_tag="X1")) == "[X1] " * 12_000
+
+
 def test_overlapping_keywords_mask_their_union() -> None:
     assert masked("xabcdx", rule(type="keyword", terms=["abc", "bcd"])) == "x[REDACTED]x"
 

@@ -87,7 +87,7 @@ def found(compiled: CompiledPolicy, text: str) -> list[tuple[str, int, int]]:
     return sorted((f.entity, f.start, f.end) for f in compiled.find(text, "assistant"))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(texts, spaced))
 def test_the_automaton_and_the_confirming_engine_agree(text: str) -> None:
     assert found(NATIVE, text) == found(PLAIN, text)
@@ -98,20 +98,20 @@ def test_they_agree_on_every_example(text: str) -> None:
     assert found(NATIVE, text) == found(PLAIN, text)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(texts, spaced), cut_lists)
 def test_a_stream_of_every_entity_equals_the_whole_text(text: str, cuts: list[int]) -> None:
     assert stream(NATIVE, cut(text, cuts)) == whole(NATIVE, text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.one_of(texts, spaced), cut_lists, subsets)
 def test_a_stream_of_some_entities_equals_the_whole_text(text: str, cuts: list[int], names: list[str]) -> None:
     some = policy(rule(entities=names), stage=Stage.OUTPUT)
     assert stream(some, cut(text, cuts)) == whole(some, text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(spaced, cut_lists)
 def test_without_the_automaton_a_stream_equals_the_whole_text(text: str, cuts: list[int]) -> None:
     assert stream(PLAIN, cut(text, cuts)) == whole(NATIVE, text)
@@ -122,14 +122,14 @@ def test_character_by_character_equals_the_whole_text(text: str) -> None:
     assert stream(NATIVE, list(text)) == whole(NATIVE, text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(texts, spaced))
 def test_masking_everything_twice_changes_nothing(text: str) -> None:
     once = whole(NATIVE, text)
     assert whole(NATIVE, once) == once
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(texts, cut_lists)
 def test_nothing_of_a_blocked_match_is_released(text: str, cuts: list[int]) -> None:
     blocking = policy(rule(entities=ALL, action="block"), stage=Stage.OUTPUT)
@@ -140,7 +140,7 @@ def test_nothing_of_a_blocked_match_is_released(text: str, cuts: list[int]) -> N
     assert len(released) <= first if verdict.outcome is Outcome.BLOCKED else released == text
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.one_of(texts, spaced), st.integers(min_value=0, max_value=4))
 def test_a_text_too_dense_in_candidates_is_read_whole_with_the_same_findings(text: str, most: int) -> None:
     usual = found(NATIVE, text)
