@@ -61,6 +61,8 @@ async def test_settings_are_whole_partial_and_kept(world: World) -> None:
         "time_zone": "UTC",
         "log_retention_days": 30,
         "request_log_enabled": True,
+        "capture_bodies": False,
+        "capture_consent": None,
     }
     assert await world.call("GET", "/api/workspace/settings") == defaults
     key = await world.key()
@@ -231,3 +233,22 @@ async def test_a_channel_is_tested_at_its_own_address(world: World) -> None:
 
 async def test_readiness_names_the_parts(world: World) -> None:
     assert world.app.ready() == {"started": True, "audit": True}
+
+
+@on_both
+async def test_each_consent_to_capture_is_recorded_and_numbered(world: World) -> None:
+    given = await world.call("PUT", "/api/workspace/settings", json={"capture_bodies": True})
+    again = await world.call("PUT", "/api/workspace/settings", json={"capture_bodies": True})
+    assert given["capture_consent"] == again["capture_consent"]
+    assert given["capture_consent"].keys() == {"version", "user_id", "time"}
+    assert given["capture_consent"]["version"] == 1
+    taken_back = await world.call("PUT", "/api/workspace/settings", json={"capture_bodies": False})
+    assert taken_back["capture_consent"] is None
+    renewed = await world.call("PUT", "/api/workspace/settings", json={"capture_bodies": True})
+    assert renewed["capture_consent"]["version"] == 2
+
+
+@on_both
+async def test_retention_is_clamped(world: World) -> None:
+    settings = await world.call("PUT", "/api/workspace/settings", json={"log_retention_days": 400})
+    assert settings["log_retention_days"] == 180
