@@ -220,6 +220,9 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Forfeits all that is due; how many leases."""
+        gaps, frozen = await self._store.troubles()
+        metrics.GAP_LEASES.set(gaps)
+        metrics.FROZEN.set(frozen)
         total = 0
         while True:
             count, amount = await self._store.sweep()

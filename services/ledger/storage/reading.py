@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.ledger.domain.model import Account, Kind
 from services.ledger.storage.rows import account_of
 from services.ledger.storage.tables import ACCOUNTS, ENTRIES, KEYS, LEASES, LIVING
 
+NEW_KEY_PAUSES_S = (0.05, 0.15, 0.3)
 LEASES_MAX = 1_000
 """Leases shown of one account, newest first."""
 
@@ -24,13 +26,20 @@ class Reader:
         self._database = database
 
     async def account_id_of(self, workspace_id: str, key_id: str) -> str:
-        """The account of a key. Raises NotFound for unknown keys and other workspaces'."""
-        query = sa.select(KEYS.c.account_id).where(KEYS.c.id == key_id, KEYS.c.workspace_id == workspace_id)
-        async with self._database.read() as conn:
-            account_id = (await conn.execute(query)).scalar_one_or_none()
-        if account_id is None:
+        """The account of a key. Raises NotFound for unknown keys and other workspaces'.
+
+        A key that was created a moment ago is on its way through the log: a stranger is looked for again.
+        """
+        query = sa.select(KEYS).where(KEYS.c.id == key_id)
+        for pause_s in (*NEW_KEY_PAUSES_S, None):
+            async with self._database.read() as conn:
+                row = (await conn.execute(query)).first()
+            if row is not None or pause_s is None:
+                break
+            await asyncio.sleep(pause_s)
+        if row is None or row.workspace_id != workspace_id:
             raise NotFound("no such key in this workspace")
-        return str(account_id)
+        return str(row.account_id)
 
     async def accounts(self, workspace_id: str, account_ids: Sequence[str]) -> list[Account]:
         """Accounts in the order asked for; unknown ones are empty and unlimited."""

@@ -15,7 +15,7 @@ from services.ledger.domain.model import Amounts, Kind, Lease
 from services.ledger.domain.settlement import forfeit, reverse_forfeit
 from services.ledger.events import AUDIT, SERVICE, Movement
 from services.ledger.storage.rows import lease_of, lock_leases, move_amounts, publish, store_leases
-from services.ledger.storage.tables import ACQUIRES, ENTRIES, LEASES, OUTBOX, TIED_UP
+from services.ledger.storage.tables import ACCOUNTS, ACQUIRES, ENTRIES, FROZEN, LEASES, OUTBOX, TIED_UP
 
 SWEEP_MAX = 500
 """Leases forfeited in one transaction."""
@@ -28,6 +28,16 @@ class ReversalStore:
         self._database = database
         self._clock = clock
         self._grace_us = round(grace_s * 1_000_000)
+
+    async def troubles(self) -> tuple[int, int]:
+        """(leases whose close a gap holds up, frozen accounts), for alerts."""
+        gap = sa.and_(
+            sa.text(f"({TIED_UP})"), LEASES.c.final_used.is_not(None), LEASES.c.running_total > LEASES.c.reported
+        )
+        async with self._database.read() as conn:
+            gaps = (await conn.execute(sa.select(sa.func.count()).select_from(LEASES).where(gap))).scalar_one()
+            frozen = sa.select(sa.func.count()).select_from(ACCOUNTS).where(sa.text(FROZEN))
+            return int(gaps), int((await conn.execute(frozen)).scalar_one())
 
     async def sweep(self) -> tuple[int, int]:
         """(leases, nano-USD) forfeited: those past expiry and grace that still hold something.

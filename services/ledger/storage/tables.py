@@ -15,6 +15,7 @@ METADATA = sa.MetaData()
 LIVING = "state = 'open' OR outstanding > 0"
 TIED_UP = "outstanding > 0 AND state <> 'forfeited'"
 BLOCKED = "blocked > 0"
+FROZEN = "frozen"
 """Predicates of partial indexes; queries repeat them word for word, or SQLite would not use the index."""
 
 
@@ -44,6 +45,7 @@ ACCOUNTS = sa.Table(
     _amount("overrun"),
     sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("frozen", sa.Boolean, nullable=False, server_default=sa.false()),
+    _partial("accounts_frozen", FROZEN, "id"),
 )
 
 LEASES = sa.Table(

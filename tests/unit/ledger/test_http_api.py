@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,6 +116,13 @@ class TestAccounts:
             "remaining_usd": "0.00000099",
         }
         assert await site.data(f"/accounts/{KEY}") == {**EMPTY, **amounts, "leases": [shown]}
+
+    async def test_a_key_that_is_still_on_its_way_is_waited_for(self, site: Site) -> None:
+        asking = asyncio.ensure_future(site.data("/accounts/key_1"))
+        await asyncio.sleep(0.02)
+        assert not asking.done()
+        await site.key(limit=10**9)
+        assert (await asking)["limit_usd"] == "1"
 
     async def test_unknown_keys_and_other_workspaces_keys_are_404(self, site: Site) -> None:
         await site.key(key_id="key_2", account_id="acc_2", workspace_id="ws_2")

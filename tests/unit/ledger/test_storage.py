@@ -179,7 +179,9 @@ class TestRenewAndRelease:
         await ledger.settle(spend("e2", settled=2, key_lease=(lease_id, 5)))
         await release(ledger, lease_id, 5)
         assert await ledger.amounts() == Amounts(settled=2, held=8)
+        assert await ledger.reversals.troubles() == (1, 0)
         await ledger.settle(spend("e1", settled=3, key_lease=(lease_id, 3)))
+        assert await ledger.reversals.troubles() == (0, 0)
         assert await ledger.amounts() == Amounts(settled=5)
         assert (await ledger.movements())[-1] == ("close", ACCOUNT, 5)
 
@@ -233,6 +235,7 @@ class TestSettlement:
         await ledger.spend([bad, good])
         assert await ledger.amounts("acc_2") == Amounts(settled=1)
         assert (await ledger.acquire(acquire_id="acq_2")).refusal == pb.REFUSAL_FROZEN
+        assert await ledger.reversals.troubles() == (0, 1)
         assert list((await renew(ledger, lease_id)).recalled_lease_ids) == [lease_id]
         async with ledger.database.read() as conn:
             assert (await conn.execute(sa.select(PARKED.c.key_id, PARKED.c.reason))).all() == [(KEY, "not an envelope")]
