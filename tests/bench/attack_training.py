@@ -34,7 +34,7 @@ def training_set(seed: int = SEED) -> list[Prompt]:
     return attacks(rng, PER_TEMPLATE) + ordinary(rng, PER_TEMPLATE)
 
 
-def fit(prompts: Sequence[Prompt]) -> tuple[npt.NDArray[np.float32], float]:
+def fit(prompts: Sequence[Prompt]) -> linear.Weights:
     """(weight by bucket, bias)."""
     rows, columns, values = [], [], []
     for row, prompt in enumerate(prompts):

@@ -53,19 +53,23 @@ def buckets(data: bytes) -> npt.NDArray[np.int64]:
     return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
 
 
+Weights = tuple[npt.NDArray[np.float32], float]
+"""(weight by bucket, bias)"""
+
+
 @cache
-def _weights() -> tuple[npt.NDArray[np.float32], float]:
-    """(weight by bucket, bias). Raises FileNotFoundError where the package is incomplete."""
+def shipped() -> Weights:
+    """The package's weights. Raises FileNotFoundError where the package is incomplete."""
     raw = resources.files(__package__).joinpath("weights.bin").read_bytes()
     scale, bias = np.frombuffer(raw[:8], "<f4")
     return np.frombuffer(raw[8:], np.int8).astype(np.float32) * scale, float(bias)
 
 
-def probability(data: bytes) -> float:
-    """How likely an attack is by its words alone, from 0 to 1."""
+def probability(data: bytes, weights: Weights | None = None) -> float:
+    """How likely an attack is by its words alone, from 0 to 1; by the shipped weights unless others are given."""
     found = buckets(data)
     if not len(found):
         return _MIDDLE
-    weights, bias = _weights()
-    total = float(weights[found].sum()) / math.sqrt(len(found)) + bias
+    by_bucket, bias = weights or shipped()
+    total = float(by_bucket[found].sum()) / math.sqrt(len(found)) + bias
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
+import re2
+
 MAX_READINGS = 12
 """Further readings of one text."""
 MAX_DECODED = 4_096
@@ -32,6 +34,16 @@ _LOOK_ALIKES = dict(
         strict=False,
     )
 )
+_TO_LATIN = str.maketrans(_LOOK_ALIKES)
+_PIECES = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]")
+_ASCII_LETTERS = re.compile(r"[a-z]")
+_SIGNS = {
+    "leet": re2.compile(r"[a-z][013457@$!|]+[a-z]"),
+    "apart": re2.compile(r"(?:^|\s)\S(?:[ ._*/-]{1,2}\S){3,}[ ._*/-]"),
+    "hex": re2.compile(r"[0-9a-f]{20}|(?:[0-9a-f]{2}[ :]){8}|\\x[0-9a-f]{2}"),
+    "rot13": re2.compile(r"\b(?:gur|lbhe?|cebzcgf?|vtaber|vafgehpgvbaf?|flfgrz)\b"),
+}
+"""Cheap signs that a disguise is worth undoing, one linear pass each."""
 _MIXED = re.compile(r"[^\W\d_]*[a-z][^\W\d_]*")
 _LEET = str.maketrans("013457@$!|", "oieastasii")
 _LEET_WORD = re.compile(r"(?<![\w@$])(?=[\w@$!|]*[a-z])(?=[a-z]*[013457@$!|]+[a-z])[a-z013457@$!|]{4,}")
@@ -93,19 +105,26 @@ def normalise(text: str) -> Reading:
         return Reading(text.lower(), "", None, span)
     out: list[str] = []
     back = array("q")
-    for index, char in enumerate(text):
-        image = char.lower() if char < "\x80" else _image(char)
-        out.append(image)
-        back.extend([index] * len(image))
+    for piece in _PIECES.finditer(text):
+        at, run = piece.start(), piece.group()
+        if run < "\x80":
+            out.append(run.lower())
+            back.extend(range(at, at + len(run)))
+        else:
+            image = _image(run)
+            out.append(image)
+            back.extend([at] * len(image))
     return Reading(_latin("".join(out)), "", back, span)
 
 
 def _latin(text: str) -> str:
-    """Look-alike letters inside words that have Latin letters too, read as these."""
-    letters = sum("a" <= char <= "z" for char in text)
-    if letters * 4 < sum(char.isalpha() for char in text):
+    """Look-alike letters inside words that have Latin letters too, read as these; not in texts of other scripts."""
+    if _LOOK_ALIKES.keys().isdisjoint(text):
         return text
-    return _MIXED.sub(lambda word: "".join(_LOOK_ALIKES.get(char, char) for char in word.group()), text)
+    letters = sum(map(str.isalpha, text))
+    if len(_ASCII_LETTERS.findall(text)) * 4 < letters:
+        return text
+    return _MIXED.sub(lambda word: word.group().translate(_TO_LATIN), text)
 
 
 def readings(text: str, plain_text: str) -> list[Reading]:
@@ -116,14 +135,18 @@ def readings(text: str, plain_text: str) -> list[Reading]:
         hidden = "".join(chr(ord(char) - 0xE0000) for char in text if 0xE0020 <= ord(char) <= 0xE007E)
         if hidden:
             found.append(Reading(hidden.lower(), "tag_characters", None, whole))
-    if _LEET_WORD.search(plain_text):
+    if _shows("leet", plain_text) and _LEET_WORD.search(plain_text):
         found.append(Reading(plain_text.translate(_LEET), "leetspeak", None, whole))
-    if _APART.search(plain_text):
+    if _shows("apart", plain_text) and _APART.search(plain_text):
         joined = re.sub(
             r"(?<![^\W_][^\W_])(?<=[^\W_])[ .\-_*·/](?=[^\W_](?![^\W_]))", "", re.sub(r" {2,}", "\n", plain_text)
         )
         found.append(Reading(joined.replace("\n", " "), "spaced_letters", None, whole))
-    for how, pattern, decode in _DECODERS:
+    for how, sign, pattern, decode in _DECODERS:
+        if how == "hex" and not _shows("hex", plain_text):
+            continue
+        if sign and not any(mark in text for mark in sign):
+            continue
         for piece in pattern.finditer(text):
             if len(found) >= MAX_READINGS:
                 return found
@@ -131,9 +154,13 @@ def readings(text: str, plain_text: str) -> list[Reading]:
             if decoded is not None and _reads_as_text(decoded):
                 shown = plain(decoded[:MAX_DECODED])
                 found.append(Reading(shown, how, None, piece.span()))
-    if _ROT_COMMON.search(text) and len(_ROT_COMMON.findall(text)) > len(_COMMON.findall(text)):
+    if _shows("rot13", plain_text) and len(_ROT_COMMON.findall(text)) > len(_COMMON.findall(text)):
         found.append(Reading(codecs.encode(plain_text, "rot13"), "rot13", None, whole))
     return found[:MAX_READINGS]
+
+
+def _shows(sign: str, text: str) -> bool:
+    return _SIGNS[sign].search(text) is not None
 
 
 def _reads_as_text(decoded: str) -> bool:
@@ -168,8 +195,8 @@ def _escaped(piece: str) -> str:
 
 
 _DECODERS = (
-    ("base64", _B64, _base64),
-    ("hex", _HEX, _hex),
-    ("percent_encoding", _PERCENT, _percent),
-    ("escapes", _ESCAPED, _escaped),
+    ("base64", (), _B64, _base64),
+    ("hex", (), _HEX, _hex),
+    ("percent_encoding", ("%",), _PERCENT, _percent),
+    ("escapes", ("\\u", "&#"), _ESCAPED, _escaped),
 )

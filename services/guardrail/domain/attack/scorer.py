@@ -75,25 +75,28 @@ def warm() -> None:
 NOTHING = Assessment(0.0, (), (0, 0))
 
 
-def score(text: str, role: str = "") -> Assessment:
-    """The assessment of one text of a message role. Time is linear in the text."""
+def score(text: str, role: str = "", weights: linear.Weights | None = None) -> Assessment:
+    """The assessment of one text of a message role. Time is linear in the text.
+
+    `weights` stand in for the linear scorer's shipped ones.
+    """
     if len(text) < 8:
         return NOTHING
     first = normalise(text)
-    best = _assess(first, role)
+    best = _assess(first, role, weights)
     for reading in readings(text, first.text):
-        found = _assess(reading, role)
+        found = _assess(reading, role, weights)
         if found.score > best.score:
             best = found
     return best
 
 
-def _assess(reading: Reading, role: str) -> Assessment:
+def _assess(reading: Reading, role: str, weights: linear.Weights | None) -> Assessment:
     data = reading.text.encode("utf-8", "replace")
     evidence = _evidence(data)
-    worded = linear.probability(data)
     if not evidence:
         return NOTHING
+    worded = linear.probability(data, weights)
     total, used = _strongest(evidence)
     total = _combined(total, worded)
     if role == "tool":
