@@ -43,10 +43,11 @@ typecheck: $(VENV)/.dev ## mypy, strict
 protos: $(BIN)/python ## generate the protobuf stubs
 	$(BIN)/python hatch_build.py
 
-docs: $(VENV)/.runtime ## write .env.example, docs/configure.md, docs/events.md, the entities of docs/guardrail.md
+docs: $(VENV)/.runtime ## write .env.example, docs/configure.md, docs/events.md, the tables of docs/guardrail*.md
 	$(BIN)/python -m services.allinone.reference
 	$(BIN)/python -m services.analytics.event_reference
 	$(BIN)/python -m services.guardrail.entity_reference
+	$(BIN)/python -m services.guardrail.secret_reference
 
 bench: $(VENV)/.dev ## measure overhead and throughput on this machine
 	$(BIN)/python -m tests.bench.relay

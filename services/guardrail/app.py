@@ -20,7 +20,8 @@ from services.common.http import GrpcAuthenticator
 from services.common.networks import parse_networks
 from services.common.rpc import RpcServer, call
 from services.common.storage import Database, OutboxPublisher
-from services.guardrail.domain import gate
+from services.guardrail.domain import gate, secrets
+from services.guardrail.domain.attack import scorer
 from services.guardrail.domain.draft_fields import MIN_TIMEOUT_MS, Limits
 from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
@@ -74,6 +75,8 @@ class App:
     async def start(self) -> None:
         """Compiles the catalogue's automata, loads the snapshot and starts polling and publishing."""
         await asyncio.to_thread(gate.warm)
+        await asyncio.to_thread(secrets.warm)
+        await asyncio.to_thread(scorer.warm)
         await self.snapshot.start()
         await self.publisher.start()
 

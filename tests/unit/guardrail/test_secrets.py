@@ -18,6 +18,8 @@ from services.guardrail.domain.secrets.automaton import Re2Scanner
 from services.guardrail.domain.secrets.finder import anchors, shared_scanner
 from services.guardrail.domain.stream import StreamScanner
 from services.guardrail.domain.text import TextView
+from tests.bench.secret_corpus import positives
+from tests.bench.secret_negatives import negatives
 from tests.unit.guardrail.builders import fingerprint, masked, policy, rule
 
 RANDOM = random.Random(20)
@@ -172,3 +174,12 @@ def test_clean_text_flows() -> None:
     assert [scanner.push("0", chunk) for chunk in ("Hello ", "there, ", "my token ", "of thanks ")] == [
         "Hello ", "there, ", "my token ", "of thanks ",
     ]  # fmt: skip
+
+
+def test_generated_credentials_are_found_and_hard_negatives_are_not() -> None:
+    rng = random.Random(7)
+    missed = [
+        doc.kind for doc in positives(rng, 1) if not any(doc.secret in s or s in doc.secret for s, _ in found(doc.text))
+    ]
+    assert missed == []
+    assert [(doc.kind, doc.text) for doc in negatives(rng, 1) if found(doc.text)] == []

@@ -59,6 +59,11 @@ def shared_scanner() -> automaton.AnchorScanner:
     return automaton.scanner(_anchors()[0])
 
 
+def warm() -> None:
+    """Compiles the automaton, some 100 ms of work, once per process."""
+    shared_scanner()
+
+
 class SecretsFinder:
     """Finds the credentials of some of the catalogue's detectors."""
 
