@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.guardrail.domain.attack import THRESHOLDS, score
@@ -99,6 +99,7 @@ def test_an_encoded_attack_is_placed_where_its_code_stands() -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
+@example("\ud800", "\udfff")
 @settings(max_examples=60, deadline=None)
 def test_spans_lie_within_any_text(before: str, after: str) -> None:
     text = before + OVERRIDE + after

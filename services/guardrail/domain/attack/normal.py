@@ -131,19 +131,20 @@ def readings(text: str, plain_text: str) -> list[Reading]:
     """Other ways to read the text: tags, leetspeak, set-apart letters, one level of each common encoding."""
     whole = (0, len(text))
     found: list[Reading] = []
+    data = plain_text.encode("utf-8", "replace")
     if not text.isascii():
         hidden = "".join(chr(ord(char) - 0xE0000) for char in text if 0xE0020 <= ord(char) <= 0xE007E)
         if hidden:
             found.append(Reading(hidden.lower(), "tag_characters", None, whole))
-    if _shows("leet", plain_text) and _LEET_WORD.search(plain_text):
+    if _shows("leet", data) and _LEET_WORD.search(plain_text):
         found.append(Reading(plain_text.translate(_LEET), "leetspeak", None, whole))
-    if _shows("apart", plain_text) and _APART.search(plain_text):
+    if _shows("apart", data) and _APART.search(plain_text):
         joined = re.sub(
             r"(?<![^\W_][^\W_])(?<=[^\W_])[ .\-_*·/](?=[^\W_](?![^\W_]))", "", re.sub(r" {2,}", "\n", plain_text)
         )
         found.append(Reading(joined.replace("\n", " "), "spaced_letters", None, whole))
     for how, sign, pattern, decode in _DECODERS:
-        if how == "hex" and not _shows("hex", plain_text):
+        if how == "hex" and not _shows("hex", data):
             continue
         if sign and not any(mark in text for mark in sign):
             continue
@@ -154,13 +155,13 @@ def readings(text: str, plain_text: str) -> list[Reading]:
             if decoded is not None and _reads_as_text(decoded):
                 shown = plain(decoded[:MAX_DECODED])
                 found.append(Reading(shown, how, None, piece.span()))
-    if _shows("rot13", plain_text) and len(_ROT_COMMON.findall(text)) > len(_COMMON.findall(text)):
+    if _shows("rot13", data) and len(_ROT_COMMON.findall(text)) > len(_COMMON.findall(text)):
         found.append(Reading(codecs.encode(plain_text, "rot13"), "rot13", None, whole))
     return found[:MAX_READINGS]
 
 
-def _shows(sign: str, text: str) -> bool:
-    return _SIGNS[sign].search(text) is not None
+def _shows(sign: str, data: bytes) -> bool:
+    return _SIGNS[sign].search(data) is not None
 
 
 def _reads_as_text(decoded: str) -> bool:
