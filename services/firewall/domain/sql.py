@@ -125,7 +125,7 @@ def _judge(statement: Statement, found: SqlEffects, sure: bool, depth: int) -> N
         or re.search(r"\bCOPY\b.*\bPROGRAM\s*'", mask, re.DOTALL)
     ):
         found.certain.add(K.DESTRUCTIVE_SQL)
-    if re.match(r"\W*ALTER\b.*\bDROP\b", mask, re.DOTALL):
+    if re.match(r"\W*ALTER\b.*\b(?:DROP|TRUNCATE)\b", mask, re.DOTALL):
         found.certain.add(K.DESTRUCTIVE_SQL)
     if _WRITES_FILE.search(mask):
         found.certain.add(K.FILE_WRITE_OUTSIDE)
