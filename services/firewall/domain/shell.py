@@ -403,7 +403,8 @@ class _Judge:
         patterns = (
             r"--checkpoint-action=exec=(.+)", r"--(?:to-command|use-compress-program|rsh|unzip-command)[= \n](.+)",
             r"(?:^|\n):!(.+)",
-            r"alias\.\w+=!(.+)", r"(?:^|\n)(?:--exec|-x)[=\n](.+)", r"core\.(?:sshCommand|pager|editor|fsmonitor)=(.+)", r"(?:^|\n)!(.+)", r"-TT\n?(.+)",
+            r"alias\.\w+=!(.+)", r"(?:^|\n)(?:--exec|-x)[=\n](.+)",
+            r"core\.(?:sshCommand|pager|editor|fsmonitor)=(.+)", r"(?:^|\n)!(.+)", r"-TT\n?(.+)",
             r"system\(['\"](.+?)['\"]\)", r"(?:new-session|new-window|send-keys|run-shell"
                                         r"|split-window)\s(?:.*\n)*?(.+)",
         )  # fmt: skip
