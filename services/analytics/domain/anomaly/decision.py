@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from services.analytics.domain.anomaly.profile import Floats, Masks
 
 # (observed / expected, z needed there), interpolated over the logarithm of the ratio; below the first: never.
-SPIKE_BAR = ((1.5, 4.7), (2.0, 4.4), (4.0, 3.2))
+SPIKE_BAR = ((1.5, 4.7), (2.0, 4.3), (2.5, 3.5), (4.0, 3.2))
 DROP_RATIO_MAX = 0.5
 DROP_Z = 4.5
 HABIT_FREE_PER_WEEK = 3.0
