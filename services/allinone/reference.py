@@ -1,10 +1,12 @@
-"""Writes what is known about the settings into `.env.example` and `docs/configure.md`: `make docs`.
+"""Writes what is known about the settings into `.env.example`, `docs/configure.md` and the chart: `make docs`.
 
-Both are generated from the settings models, so that a variable cannot exist without its line; a test compares them.
+All are generated from the settings models, so that a variable cannot exist without its line; a test compares them.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from services.allinone.profile import MODELS, ProfileSettings
 from services.common.settings import PREFIX, OrcaSettings
 
 ROOT = Path(__file__).resolve().parents[2]
+CHART = Path("deploy/helm/orca")
 EVERY = "every process"
 
 
@@ -90,9 +93,24 @@ def configure_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+def values_schema() -> str:
+    """The chart's schema; `extraEnv` takes variables that exist, hold no secret and are not the chart's own."""
+    schema = json.loads((ROOT / CHART / "values.schema.json").read_text(encoding="utf-8"))
+    helpers = (ROOT / CHART / "templates/_helpers.tpl").read_text(encoding="utf-8")
+    own = set(re.findall(r"ORCA_[A-Z_]+[A-Z]", helpers))
+    free = [v.name for found in variables().values() for v in found if not v.secret and v.name not in own]
+    names = sorted(name for name in free if not re.fullmatch(r"ORCA_[A-Z]+_(GRPC|URL)", name))
+    schema["properties"]["extraEnv"]["propertyNames"]["enum"] = names
+    return json.dumps(schema, indent=2) + "\n"
+
+
 def files() -> Mapping[Path, str]:
     """Contents by path, relative to the project."""
-    return {Path(".env.example"): env_example(), Path("docs/configure.md"): configure_markdown()}
+    return {
+        Path(".env.example"): env_example(),
+        Path("docs/configure.md"): configure_markdown(),
+        CHART / "values.schema.json": values_schema(),
+    }
 
 
 def main() -> None:

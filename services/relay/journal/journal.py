@@ -38,6 +38,7 @@ from services.relay.journal.frames import (
 from services.relay.journal.metrics import (
     JOURNAL_AGE,
     JOURNAL_BYTES,
+    JOURNAL_LIMIT,
     LOST_REQUESTS,
     OVERSIZED,
     REFUSALS,
@@ -261,6 +262,7 @@ class FileJournal:
             except OSError as error:
                 log.error("the journal's disk fails", extra={"error_class": type(error).__name__})
             JOURNAL_BYTES.set(self._segments.total_bytes)
+            JOURNAL_LIMIT.set(self._bytes_max * ADMIT_SHARE)
             JOURNAL_AGE.set(self._publisher.age_s())
 
     def _write_kept(self) -> None:

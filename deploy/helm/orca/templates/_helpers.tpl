@@ -32,15 +32,22 @@ labels:
 {{- if not (and .Values.ingress.relay.host .Values.ingress.management.host) -}}{{ fail "ingress.relay.host and ingress.management.host: needed with ingress.enabled" }}{{- end -}}
 {{- if eq .Values.ingress.relay.host .Values.ingress.management.host -}}{{ fail "ingress: the two planes need hosts of their own, so that a relay key never meets the management plane" }}{{- end -}}
 {{- end -}}
-{{- if and .Values.gateway.enabled (not .Values.gateway.parentRef.name) -}}{{ fail "gateway.parentRef.name: needed with gateway.enabled" }}{{- end -}}
+{{- if .Values.gateway.enabled -}}
+{{- if not .Values.gateway.parentRef.name -}}{{ fail "gateway.parentRef.name: needed with gateway.enabled" }}{{- end -}}
+{{- if not (and .Values.ingress.relay.host .Values.ingress.management.host) -}}{{ fail "ingress.relay.host and ingress.management.host: needed with gateway.enabled" }}{{- end -}}
+{{- if eq .Values.ingress.relay.host .Values.ingress.management.host -}}{{ fail "gateway: the two planes need hosts of their own, so that a relay key never meets the management plane" }}{{- end -}}
+{{- end -}}
+{{- if and .Values.kafka.caSecret (not (hasSuffix "SSL" .Values.kafka.securityProtocol)) -}}{{ fail "kafka.caSecret: only with kafka.securityProtocol SSL or SASL_SSL" }}{{- end -}}
+{{- range $broker := splitList "," .Values.kafka.bootstrap -}}
+{{- if not (hasSuffix (printf ":%d" (int $.Values.kafka.port)) $broker) -}}{{ fail (printf "kafka.port: %d is not the port of %s, so the NetworkPolicy would cut it off" (int $.Values.kafka.port) $broker) }}{{- end -}}
+{{- end -}}
+{{- if hasSuffix "Gi" .Values.relay.journal.size -}}
+{{- if ge (int64 .Values.relay.journal.maxBytes) (mul (trimSuffix "Gi" .Values.relay.journal.size | int64) 1073741824) -}}{{ fail "relay.journal.maxBytes: must be below relay.journal.size" }}{{- end -}}
+{{- end -}}
 {{- range $name, $service := .Values.services -}}
 {{- if and $service.autoscaling.enabled (gt (int $service.autoscaling.minReplicas) (int $service.autoscaling.maxReplicas)) -}}{{ fail (printf "services.%s.autoscaling: minReplicas is above maxReplicas" $name) }}{{- end -}}
 {{- end -}}
 {{- if gt (int .Values.relay.autoscaling.minReplicas) (int .Values.relay.autoscaling.maxReplicas) -}}{{ fail "relay.autoscaling: minReplicas is above maxReplicas" }}{{- end -}}
-{{- range $key, $value := .Values.extraEnv -}}
-{{- if hasSuffix "_PORT" $key -}}{{ fail (printf "extraEnv.%s: no setting ends in _PORT" $key) }}{{- end -}}
-{{- if not (hasPrefix "ORCA_" $key) -}}{{ fail (printf "extraEnv.%s: only ORCA_ variables" $key) }}{{- end -}}
-{{- end -}}
 {{- end -}}
 
 {{- define "orca.secretEnv" -}}
@@ -51,9 +58,14 @@ labels:
 
 {{- define "orca.env" -}}
 {{- $root := .root -}}{{- $scheme := ternary "https" "http" $root.Values.tls.enabled -}}
-{{- include "orca.secretEnv" (dict "name" "ORCA_KEY_PEPPER" "secret" $root.Values.secrets.existingSecret "key" "key-pepper") }}
-{{ include "orca.secretEnv" (dict "name" "ORCA_CHANNEL_SECRET" "secret" $root.Values.secrets.existingSecret "key" "channel-secret") }}
-{{ include "orca.secretEnv" (dict "name" "ORCA_FINGERPRINT_SECRET" "secret" $root.Values.secrets.existingSecret "key" "fingerprint-secret") }}
+{{- $secret := $root.Values.secrets.existingSecret -}}
+{{- /* Each service sees the secrets it uses and no others; migrating builds every service. */ -}}
+- {name: ORCA_HOME, value: /var/lib/orca}
+{{- range $name, $users := dict "key-pepper" (list "auth" "firewall" "relay") "channel-secret" (list "auth") "fingerprint-secret" (list "guardrail") "firewall-secret" (list "firewall") }}
+{{- if has $.service (append $users "migrate") }}
+{{ include "orca.secretEnv" (dict "name" (printf "ORCA_%s" ($name | upper | replace "-" "_")) "secret" $secret "key" $name) }}
+{{- end }}
+{{- end }}
 {{- if or (eq .service "auth") (eq .service "migrate") }}
 {{ include "orca.secretEnv" (dict "name" "ORCA_BOOTSTRAP_ADMIN_PASSWORD" "secret" $root.Values.secrets.existingSecret "key" "bootstrap-admin-password") }}
 - {name: ORCA_BOOTSTRAP_ADMIN_EMAIL, value: {{ $root.Values.bootstrap.adminEmail | quote }}}
@@ -76,7 +88,6 @@ labels:
 - {name: ORCA_KAFKA_CA_FILE, value: /etc/orca/kafka/ca.crt}
 {{- end }}
 {{- end }}
-- {name: ORCA_HOME, value: /var/lib/orca}
 - name: ORCA_REPLICA_ID
   valueFrom:
     fieldRef: {fieldPath: metadata.name}
@@ -91,7 +102,8 @@ labels:
 {{- if $root.Values.otlpEndpoint }}
 - {name: ORCA_OTLP_ENDPOINT, value: {{ $root.Values.otlpEndpoint | quote }}}
 {{- end }}
-{{- if $root.Values.tls.enabled }}
+{{- /* Migrating calls no service, so it has no certificate. */}}
+{{- if and $root.Values.tls.enabled (ne .service "migrate") }}
 - {name: ORCA_TLS_CERT_FILE, value: /etc/orca/tls/tls.crt}
 - {name: ORCA_TLS_KEY_FILE, value: /etc/orca/tls/tls.key}
 - {name: ORCA_TLS_CA_FILE, value: /etc/orca/tls/ca.crt}
