@@ -102,6 +102,10 @@ def test_passes_over_what_only_looks_like_one(text: str) -> None:
     assert found(text) == []
 
 
+def test_every_detectors_pattern_compiles() -> None:
+    assert [row.name for row in CATALOGUE if row.locate(b" zzz @" + b"z" * 40, 1, 3) is not None] == []
+
+
 def test_the_more_specific_detector_names_the_finding() -> None:
     assert found(f"api_key = '{SLACK}'") == [(SLACK, "slack_bot_token")]
 

@@ -23,10 +23,11 @@ _SEQUENCES = (
     b"zyxwvutsrqponmlkjihgfedcba",
 )
 _SAMPLE = re.compile(
-    rb"(?i)example|sample|placeholder|change[-_]?me|replace[-_]?(?:me|this|with)|dummy|redacted|your[-_]?|insert[-_]"
+    rb"(?i)example|sample|eby8vdm02xnocqflquwjpllmetlcdxj1ouzft50|placeholder|change[-_]?me|replace[-_]?(?:me|this|with)|dummy|redacted|your[-_]?|insert[-_]"
     rb"|xxxx|\*{3}|\.\.\.|<[a-z]|\$\{|\{\{|%\(|#\{|not[-_]?a?[-_]?real|fake|todo|(?:^|[-_.])(?:here|test)$"
 )
 _WORDS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_DIGITS = re.compile(rb"[0-9]+")
 _VOWELS = frozenset(b"aeiouyAEIOUY")
 _CONSONANTS = re.compile(rb"(?i)[bcdfghjklmnpqrstvwxz]{5}")
 _RUN = 5
@@ -73,7 +74,8 @@ def is_wordy(value: bytes) -> bool:
     words = sum(len(run) for run in _WORDS.findall(value) if len(run) >= 3 and _is_word(run))
     letters = sum(65 <= byte <= 90 or 97 <= byte <= 122 for byte in value)
     digits = sum(48 <= byte <= 57 for byte in value)
-    return letters > 0 and words >= 0.7 * letters and digits <= max(3, size // 6)
+    one_number = len(_DIGITS.findall(value)) == 1 and digits <= 5
+    return letters > 0 and words >= 0.7 * letters and (one_number or digits <= max(3, size // 6))
 
 
 def _is_word(run: bytes) -> bool:

@@ -41,7 +41,7 @@ AWS = (
         "aws_session_token",
         "cloud",
         "session_token|sessiontoken|session-token|security_token|security-token",
-        r"[A-Za-z0-9/+]{100,1020}={0,2}",
+        r"[A-Za-z0-9/+]{100,1000}={0,2}",
         "base-64 beside a session token's name",
         mixed,
         1024,

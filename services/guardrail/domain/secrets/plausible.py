@@ -14,7 +14,7 @@ _CODE = re.compile(
     rb"html?|md|cfg|conf|ini|xml|php|java|rb|sh|png|svg)$"
 )
 _STAND_INS = frozenset(
-    b"password passwd passwort pass pwd passphrase secret secretkey mysecret topsecret secretpassword "
+    b"tiger scott password passwd passwort pass pwd passphrase secret secretkey mysecret topsecret secretpassword "
     b"supersecret token mytoken key apikey mykey "
     b"api access auth login user username admin administrator root guest default demo test testing "
     b"tests tester example sample dummy fake mock foo bar baz "
