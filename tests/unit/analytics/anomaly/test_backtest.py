@@ -186,3 +186,12 @@ def test_what_is_no_history_is_refused(tmp_path: Path, text: str, tz: str, messa
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="cannot be read"):
         run(tmp_path / "none.csv", tz="UTC", metric=None, out=io.StringIO())
+
+
+@pytest.mark.parametrize("pattern", ["%Y-%m-%dT%H:%M:%SZ", "%Y/%m/%d %H:%M", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M"])
+def test_common_ways_to_write_a_time(tmp_path: Path, pattern: str) -> None:
+    seconds = [int(second) for second in times(1, 3600)][:100]
+    text = "\n".join(f"{datetime.fromtimestamp(second, UTC).strftime(pattern)},5" for second in seconds)
+    assert len(backtest(tmp_path / "h.csv", text)) == 100
+    unpadded = "\n".join(f"2024-1-{1 + n // 24} {n % 24}:00:00,5" for n in range(100))
+    assert len(backtest(tmp_path / "u.csv", unpadded)) == 100
