@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from services.common.errors import Unavailable
 from services.relay.directory.grpc_directory import USED_EVERY_S, GrpcDirectory
 from tests.unit.auth.harness import World, world
 
@@ -34,4 +37,18 @@ async def test_a_used_key_is_reported_with_the_time_of_its_report(tmp_path: Path
         assert directory.peek(used["key"]) is not None
         await reaches(made, used["id"], now_s + 31)
         assert await accessed(made, idle["id"]) is None
+        await directory.stop()
+
+
+async def test_before_its_first_snapshot_a_relay_knows_of_no_model_that_it_is_missing(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        directory = GrpcDirectory(made.stub, b"p" * 32, "relay-1", made.clock, 60.0)
+        with pytest.raises(Unavailable) as refused:
+            directory.find("ws_1", "acme/small")
+        assert refused.value.code == "auth_unavailable"
+        await directory.start()
+        async with asyncio.timeout(10):
+            while not directory.ready()["models"]:  # noqa: ASYNC110 (the snapshot arrives on its stream)
+                await asyncio.sleep(0.01)
+        assert directory.find("ws_1", "acme/small") is None
         await directory.stop()

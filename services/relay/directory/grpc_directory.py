@@ -153,11 +153,15 @@ class GrpcDirectory:
             task.exception()
 
     def models(self, workspace_id: str) -> Mapping[str, ModelRoute]:
-        """All routes by full model id."""
+        """All routes by full model id. Before the first snapshot: 503, for "no such model" would be a guess."""
+        if not self._have_models:
+            raise _auth_unavailable()
         return self._models.models(workspace_id)
 
     def find(self, workspace_id: str, model: str) -> ModelRoute | None:
-        """By full id, or by bare id where that is unambiguous."""
+        """By full id, or by bare id where that is unambiguous. Before the first snapshot: 503."""
+        if not self._have_models:
+            raise _auth_unavailable()
         return self._models.find(workspace_id, model)
 
     def _digest(self, secret: str) -> bytes:
