@@ -37,13 +37,19 @@ def _bytes(value: Any) -> bool:
     return isinstance(value, list) and all(type(item) is int for item in value)
 
 
+_FUNCTION: Mapping[str, Spec] = {"name": _text, "arguments": _text}
+_CUSTOM: Mapping[str, Spec] = {"name": _text, "input": _text}
 _CALL: Mapping[str, Spec] = {
     "index": _integer,
     "id": _token,
     "type": _token,
-    "function": {"name": _text, "arguments": _text},
-    "custom": {"name": _text, "input": _text},
+    "function": _FUNCTION,
+    "custom": _CUSTOM,
 }
+CALL_FORMS = (("function", "arguments"), ("custom", "input"))
+"""Members of a tool call that name a tool, and where each has its arguments."""
+_INNER: Mapping[str, Mapping[str, Spec]] = {"arguments": _FUNCTION, "input": _CUSTOM}
+_AUDIO: Mapping[str, Spec] = {"id": _token, "data": _text, "expires_at": _integer, "transcript": _text}
 _TOP_LOGPROB: Mapping[str, Spec] = {"token": _text, "logprob": _number, "bytes": _bytes}
 _LOGPROB: Mapping[str, Spec] = {**_TOP_LOGPROB, "top_logprobs": [_TOP_LOGPROB]}
 MESSAGE: Mapping[str, Spec] = {
@@ -53,14 +59,14 @@ MESSAGE: Mapping[str, Spec] = {
     "reasoning_content": _text,
     "reasoning": _text,
     "tool_calls": [_CALL],
-    "function_call": {"name": _text, "arguments": _text},
+    "function_call": _FUNCTION,
     "annotations": [
         {
             "type": _token,
             "url_citation": {"start_index": _integer, "end_index": _integer, "title": _text, "url": _text},
         }
     ],
-    "audio": {"id": _token, "data": _text, "expires_at": _integer, "transcript": _text},
+    "audio": _AUDIO,
 }
 _CHOICE: Mapping[str, Spec] = {
     "index": _integer,
@@ -101,15 +107,23 @@ class Filter:
         self._extra = extra
         self.dropped = 0
 
-    def answer(self, raw: Any) -> dict[str, Any] | None:
-        """The listed part of an answer or chunk; None when it is not an object with a list of choices."""
+    def answer(self, raw: Any, *, streamed: bool = False) -> dict[str, Any] | None:
+        """The listed part of an answer or chunk; None when it is not an object with a list of choices.
+
+        Of a choice's two forms only the one that is judged stays: a whole answer has no delta, a chunk no message.
+        """
         if not isinstance(raw, dict) or not isinstance(raw.get("choices"), list):
             return None
         kept = self._object(raw, ANSWER)
         for position, choice in enumerate(kept["choices"]):
             if not 0 <= choice.setdefault("index", position) < 1024:
                 return None
+            self.dropped += choice.pop("message" if streamed else "delta", None) is not None
         return kept
+
+    def usage(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """The listed part of a usage object."""
+        return self._object(raw, _USAGE)
 
     def _object(self, raw: dict[str, Any], spec: Mapping[str, Spec]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
@@ -147,10 +161,10 @@ class Filter:
 def calls_of(message: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """(holder, key of the arguments) of each tool call, in order, the legacy `function_call` included."""
     for call in message.get("tool_calls") or ():
-        if isinstance(call.get("function"), dict):
-            yield call["function"], "arguments"
-        elif isinstance(call.get("custom"), dict):
-            yield call["custom"], "input"
+        # A provider may send both forms in one call; a client may run either.
+        for form, arguments in CALL_FORMS:
+            if isinstance(call.get(form), dict):
+                yield call[form], arguments
     if isinstance(message.get("function_call"), dict):
         yield message["function_call"], "arguments"
 
@@ -160,7 +174,8 @@ def call_ids(message: Mapping[str, Any]) -> list[str]:
     ids = [
         str(call.get("id") or "")
         for call in message.get("tool_calls") or ()
-        if isinstance(call.get("function"), dict) or isinstance(call.get("custom"), dict)
+        for form, _ in CALL_FORMS
+        if isinstance(call.get(form), dict)
     ]
     return [*ids, ""] if isinstance(message.get("function_call"), dict) else ids
 
@@ -178,6 +193,7 @@ def texts_of(path: str, message: dict[str, Any], *, text_fields: bool = True) ->
         elif key == "audio" and isinstance(value, dict):
             if isinstance(value.get("transcript"), str):
                 found.add(f"{where}.transcript", TEXT, value["transcript"], value, "transcript")
+            _unlisted(found, f"{where}.", value, _AUDIO)
         elif key not in MESSAGE:
             _extra(found, where, message, key, value)
     for holder, key in calls_of(message):
@@ -185,10 +201,20 @@ def texts_of(path: str, message: dict[str, Any], *, text_fields: bool = True) ->
             found.add(f"{path}.tool.name", IMMUTABLE, name)
         if isinstance(arguments := holder.get(key), str):
             found.add(f"{path}.tool.{key}", JSON if key == "arguments" else TEXT, arguments, holder, key)
+        _unlisted(found, f"{path}.tool.", holder, _INNER[key])
+    for call in message.get("tool_calls") or ():
+        _unlisted(found, f"{path}.tool_calls.", call, _CALL)
     return found.segments
 
 
-def _extra(found: Collector, where: str, holder: dict[str, Any], key: str, value: Any) -> None:
+def _unlisted(found: Collector, path: str, holder: Mapping[str, Any], spec: Mapping[str, Spec]) -> None:
+    """The members outside a listed schema, which the channel asked to keep."""
+    for key, value in holder.items():
+        if key not in spec:
+            _extra(found, f"{path}{key}", holder, key, value)
+
+
+def _extra(found: Collector, where: str, holder: Mapping[str, Any], key: str, value: Any) -> None:
     if isinstance(value, str):
         found.add(where, TEXT, value, holder, key)
     elif isinstance(value, (dict, list)):
@@ -198,10 +224,20 @@ def _extra(found: Collector, where: str, holder: dict[str, Any], key: str, value
 def extras_of(path: str, holder: dict[str, Any], spec: Mapping[str, Spec]) -> list[Segment]:
     """Segments of the members outside a listed schema that the channel asked to keep."""
     found = Collector()
-    for key, value in holder.items():
-        if key not in spec:
-            _extra(found, f"{path}{key}", holder, key, value)
+    _unlisted(found, path, holder, spec)
     return found.segments
+
+
+def usage_extras(kept: Mapping[str, Any]) -> list[Segment]:
+    """Segments of the unlisted members that the channel asked to keep within an answer's usage."""
+    usage = kept.get("usage")
+    if not isinstance(usage, dict):
+        return []
+    segments = extras_of("usage.", usage, _USAGE)
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        if isinstance(details := usage.get(name), dict):
+            segments += extras_of(f"usage.{name}.", details, _USAGE[name])
+    return segments
 
 
 CHOICE = _CHOICE

@@ -11,9 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.relay.domain.answer import TEXT_FIELDS
+from services.relay.domain.answer import CALL_FORMS, TEXT_FIELDS
 
 MAX_CALLS = 1024
+MAX_NAME_CHARS = 1024
+FORMS = frozenset(form for form, _ in CALL_FORMS)
+PARTS = {"function_call": ("arguments",), "audio": ("transcript", "data")}
+"""Objects that are streamed in pieces, and their members that are joined."""
 SAID_MAX = 256 * 1024
 """Characters per choice; an answer with more is too large to be held for a reviewer."""
 
@@ -28,6 +32,8 @@ class ChoiceState:
     said: dict[str, list[str]] = field(default_factory=dict)
     """Text by field as the provider sent it, while a call may have to wait for a reviewer; at most `SAID_MAX`."""
     said_chars: int = 0
+    inexact: bool = False
+    """What is held must go out as it was judged: clients could join its deltas differently."""
 
     def say(self, delta: dict[str, Any]) -> None:
         """Keeps a delta's text."""
@@ -71,7 +77,12 @@ class StreamState:
 
     def assembled(self) -> list[tuple[int, dict[str, Any]]]:
         """(choice, message) of what is held, deltas joined. Raises ValueError when a provider sends nonsense."""
-        return [(index, assemble(choice.held)) for index, choice in sorted(self.choices.items()) if choice.held]
+        messages = []
+        for index, choice in sorted(self.choices.items()):
+            if choice.held:
+                message, choice.inexact = assemble(choice.held)
+                messages.append((index, message))
+        return messages
 
     def whole(self, messages: list[tuple[int, dict[str, Any]]]) -> dict[str, Any] | None:
         """The answer as if it had not been streamed; None when it said more than `SAID_MAX`."""
@@ -103,47 +114,97 @@ class StreamState:
                 yield self.chunk(index, {}, choice.finish_reason)
 
 
-def _join(target: dict[str, Any], delta: dict[str, Any], joined: tuple[str, ...]) -> None:
-    """Joins string members, keeps the first of the others."""
-    for key, value in delta.items():
-        if key in joined and isinstance(value, str):
-            target[key] = (target.get(key) or "") + value
-        elif target.get(key) is None:
-            target[key] = value
+class _Joined:
+    """Members of one object from many deltas: strings of `joined` members are appended, others stand once.
+
+    `inexact` tells that a client could put the deltas together to something else than what is judged.
+    """
+
+    def __init__(self, joined: tuple[str, ...]) -> None:
+        self._joined = joined
+        self._pieces: dict[str, list[str]] = {}
+        self.members: dict[str, Any] = {}
+        self.inexact = False
+
+    def add(self, delta: dict[str, Any]) -> None:
+        for key, value in delta.items():
+            known = self.members.get(key)
+            if key in self._joined and isinstance(value, str):
+                self._pieces.setdefault(key, []).append(value)
+                self.members.setdefault(key, "")
+            elif known is None:
+                self.members[key] = value
+            elif key == "name" and isinstance(value, str) and value:
+                # Some providers send a name in pieces, some repeat it with every piece of the arguments.
+                self.inexact = True
+                if value != known:
+                    self.members[key] = f"{known}{value}"[:MAX_NAME_CHARS]
+            elif value is not None and value != known and key != "index":
+                self.inexact = True
+
+    def done(self) -> dict[str, Any]:
+        """The object, its strings joined once: appending to a growing string would be quadratic."""
+        return {**self.members, **{key: "".join(pieces) for key, pieces in self._pieces.items()}}
 
 
-def _join_call(target: dict[str, Any], delta: dict[str, Any]) -> None:
-    for key, value in delta.items():
-        if key in ("function", "custom") and isinstance(value, dict):
-            _join(target.setdefault(key, {}), value, ("arguments", "input"))
-        elif target.get(key) is None:
-            target[key] = value
+class _Call:
+    """One tool call from many deltas."""
+
+    def __init__(self) -> None:
+        self._head = _Joined(())
+        self._forms: dict[str, _Joined] = {}
+
+    @property
+    def inexact(self) -> bool:
+        """Clients could read the deltas differently; a call with two forms is such a call, too."""
+        forms = self._forms.values()
+        return self._head.inexact or len(forms) > 1 or any(form.inexact for form in forms)
+
+    def add(self, delta: dict[str, Any]) -> None:
+        self._head.add({key: value for key, value in delta.items() if not isinstance(value, dict) or key not in FORMS})
+        for form, arguments in CALL_FORMS:
+            if isinstance(delta.get(form), dict):
+                self._forms.setdefault(form, _Joined((arguments,))).add(delta[form])
+
+    def done(self) -> dict[str, Any]:
+        return {**self._head.done(), **{form: joined.done() for form, joined in self._forms.items()}}
 
 
-def assemble(deltas: list[dict[str, Any]]) -> dict[str, Any]:
-    """One message of held deltas. Raises ValueError for more calls than any answer has."""
+def assemble(deltas: list[dict[str, Any]]) -> tuple[dict[str, Any], bool]:
+    """(one message of held deltas, whether clients could join the deltas to something else).
+
+    Linear in the deltas. Raises ValueError for more calls than any answer has.
+    """
     message: dict[str, Any] = {}
-    calls: dict[int, dict[str, Any]] = {}
+    pieces: dict[str, list[str]] = {}
+    parts: dict[str, _Joined] = {}
+    calls: dict[int, _Call] = {}
+    inexact = False
     for delta in deltas:
         for key, value in delta.items():
             if key == "tool_calls":
                 for call in value or ():
-                    _join_call(calls.setdefault(call.get("index", len(calls)), {}), call)
+                    inexact |= "index" not in call
+                    calls.setdefault(call.get("index", len(calls)), _Call()).add(call)
                 if len(calls) > MAX_CALLS:
                     raise ValueError("too many tool calls")
-            elif key == "function_call" and isinstance(value, dict):
-                _join(message.setdefault(key, {}), value, ("arguments", "name"))
-            elif key == "audio" and isinstance(value, dict):
-                _join(message.setdefault(key, {}), value, ("transcript", "data"))
-            elif isinstance(value, list) and isinstance(message.get(key), list):
-                message[key] = [*message[key], *value]
-            elif isinstance(value, str) and isinstance(message.get(key), str):
-                message[key] += value
+            elif key in PARTS and isinstance(value, dict):
+                parts.setdefault(key, _Joined(PARTS[key])).add(value)
+            elif isinstance(value, list) and isinstance(known := message.setdefault(key, []), list):
+                known.extend(copy.deepcopy(value))
+            elif isinstance(value, str) and (key in pieces or key not in message):
+                pieces.setdefault(key, []).append(value)
+                message.setdefault(key, "")
             else:
+                inexact |= key in message
+                pieces.pop(key, None)
                 message[key] = copy.deepcopy(value)
+    message |= {key: "".join(texts) for key, texts in pieces.items()}
+    message |= {key: part.done() for key, part in parts.items()}
     if calls:
-        message["tool_calls"] = [calls[position] for position in sorted(calls)]
-    return message
+        message["tool_calls"] = [calls[position].done() for position in sorted(calls)]
+    inexact |= any(part.inexact for part in parts.values()) or any(call.inexact for call in calls.values())
+    return message, inexact
 
 
 def text_bytes(delta: dict[str, Any]) -> int:

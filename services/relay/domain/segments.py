@@ -11,7 +11,6 @@ which must name a known model and is replaced before sending. An id or enum that
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import BadRequest
+from services.relay.domain.data_text import text_of_data
 
 TEXT, JSON, IMMUTABLE, UNSUPPORTED = "text", "json", "immutable", "unsupported"
 MAX_SEGMENTS = 200_000
+MAX_PATH_CHARS = 256
+"""Of a text's place: it holds names that the caller chose, and every text below them repeats it."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -66,7 +68,6 @@ _ID = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
 _ID_KEYS = frozenset(("id", "tool_call_id"))
 _NAME_KEYS = frozenset(("name", "$ref", "file_id"))
 _BINARY_PARTS = frozenset(("image_url", "input_audio", "file", "image", "audio", "video_url", "input_image"))
-_DATA_TEXT = re.compile(r"data:(?:text/|application/(?:json|xml|x-ndjson|yaml))[^,]*,", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Collector:
                     self._message(f"messages[{index}]", message)
                 self._role = ""
             else:
-                self._member(body, key, value, key)
+                self._member(body, key, value, key[:MAX_PATH_CHARS])
         return self.segments
 
     def _message(self, path: str, message: dict[str, Any]) -> None:
@@ -122,7 +123,7 @@ class Collector:
             elif key in ("tool_calls", "function_call"):
                 self._calls(f"{path}.{key}", value)
             else:
-                self._member(message, key, value, f"{path}.{key}")
+                self._member(message, key, value, below(path, key))
 
     def _parts(self, path: str, parts: Sequence[dict[str, Any]]) -> None:
         for index, part in enumerate(parts):
@@ -135,25 +136,36 @@ class Collector:
 
     def _binary(self, path: str, kind: str, part: dict[str, Any]) -> None:
         """Text-typed data is decoded and scanned, other data is unsupported, references are strings."""
-        unread = True
+        read = False
         for key, value in part.items():
-            if key != kind or not isinstance(value, dict):
-                self._member(part, key, value, f"{path}.{key}")
-                continue
-            for name, inner in value.items():
-                where = f"{path}.{kind}.{name}"
-                if name in ("data", "file_data", "url") and isinstance(inner, str):
-                    if (decoded := _decoded(inner)) is not None:
-                        unread = False
-                        if decoded[1] and len(self.segments) < MAX_SEGMENTS:
-                            put = _PutData(value, name, decoded[0])
-                            self.segments.append(Segment(where, self._role, TEXT, decoded[1], put))
-                    elif name == "url" and inner[:5].lower() != "data:":
-                        self.add(where, TEXT, inner, value, name)
-                else:
-                    self._member(value, name, inner, where)
-        if unread:
+            if key != kind:
+                self._member(part, key, value, below(path, key))
+            elif isinstance(value, str):
+                # Some providers take the reference without the object around it.
+                read |= self._reference(f"{path}.{kind}", part, key, value)
+            elif isinstance(value, dict):
+                for name, inner in value.items():
+                    where = below(f"{path}.{kind}", name)
+                    if name in ("data", "file_data", "url") and isinstance(inner, str):
+                        read |= self._reference(where, value, name, inner)
+                    else:
+                        self._member(value, name, inner, where)
+            else:
+                self._member(part, key, value, f"{path}.{kind}")
+        if not read:
             self.add(path, UNSUPPORTED, kind)
+
+    def _reference(self, path: str, holder: dict[str, Any], key: str, value: str) -> bool:
+        """One binary part's data, or where it is. True when all of it is text and scanned as such."""
+        if (decoded := text_of_data(value)) is not None:
+            text, prefix = decoded
+            if text and len(self.segments) < MAX_SEGMENTS:
+                put = _PutData(holder, key, prefix) if prefix else None
+                self.segments.append(Segment(path, self._role, TEXT if put else IMMUTABLE, text, put))
+            return True
+        if key not in ("data", "file_data") and value[:5].lower() != "data:":
+            self.add(path, TEXT, value, holder, key)
+        return False
 
     def _calls(self, path: str, calls: Any) -> None:
         """Tool calls of the history; a call's arguments are a JSON document in a string."""
@@ -167,7 +179,7 @@ class Collector:
                 elif key in ("function", "custom"):
                     self._calls(f"{path}.{key}", value)
                 else:
-                    self._member(calls, key, value, f"{path}.{key}")
+                    self._member(calls, key, value, below(path, key))
         elif isinstance(calls, str):
             self.add(path, IMMUTABLE, calls)
 
@@ -190,10 +202,11 @@ class Collector:
         """Every string below a value. `required` lists property names, which cannot be masked."""
         if isinstance(value, dict):
             for name, inner in value.items():
-                self._member(value, name, inner, f"{path}.{name}")
+                self._member(value, name, inner, below(path, name))
             return
         for index, inner in enumerate(value):
-            where = f"{path}[{index}]"
+            # Lists in lists would grow it otherwise.
+            where = path if len(path) >= MAX_PATH_CHARS else f"{path}[{index}]"
             if isinstance(inner, str):
                 if inner in ENUMS.get(key, ()):
                     continue
@@ -203,6 +216,11 @@ class Collector:
                 self.walk(where, inner, key)
             elif isinstance(inner, float) and not math.isfinite(inner):
                 raise BadRequest(f"{where} is not a finite number", param=where)
+
+
+def below(path: str, name: str) -> str:
+    """The place of a member; cut, so that long names cannot multiply with the texts below them."""
+    return path if len(path) >= MAX_PATH_CHARS else f"{path}.{name[:MAX_PATH_CHARS]}"[:MAX_PATH_CHARS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,17 +244,6 @@ class _PutData:
 
     def __call__(self, text: str) -> None:
         self.holder[self.key] = self.prefix + base64.b64encode(text.encode()).decode()
-
-
-def _decoded(url: str) -> tuple[str, str] | None:
-    """(prefix, text) of a base64 data URL that says it is text; None for anything else."""
-    match = _DATA_TEXT.match(url)
-    if match is None or not match[0].lower().endswith(";base64,"):
-        return None
-    try:
-        return match[0], base64.b64decode(url[match.end() :], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
 
 
 def collect_request(body: dict[str, Any]) -> list[Segment]:

@@ -153,7 +153,10 @@ class Dispatcher:
         if answer.status not in _CALLER_MISTAKES:
             return upstream_error(f"the provider answered with status {answer.status}")
         message, param, code = _provider_words(raw)
-        if x.output_enforced or not message:
+        # Some providers repeat the credential they were sent.
+        secret = x.attempt.channel.api_key if x.attempt is not None else ""
+        echoed = bool(secret) and any(secret in words for words in (message, param or "", code or ""))
+        if x.output_enforced or not message or echoed:
             message, param, code = "the provider refused the request as invalid", None, None
         return OrcaError(
             message,

@@ -17,7 +17,7 @@ from services.relay.domain.answer import TEXT_FIELDS, Filter, texts_of
 from services.relay.domain.chunks import StreamState, text_bytes
 from services.relay.domain.sse import EventTooLarge, SseParser
 from services.relay.domain.usage import parse_usage
-from services.relay.domain.worst_case import exceeds_reserved
+from services.relay.domain.worst_case import Usage, exceeds_reserved
 from services.relay.edge.reply import DONE_FRAME, Reply, frame
 from services.relay.pipeline.dispatch import interrupted
 from services.relay.pipeline.exchange import Attempt, Exchange
@@ -42,6 +42,8 @@ class StreamRelay:
         self._filter = Filter(frozenset(attempt.channel.extra_answer_fields))
         self._state = StreamState()
         self._usage: Chunk | None = None
+        self._counted: Usage | None = None
+        """The provider's latest usage; it is the answer's only once the answer is complete."""
         self._waiting: list[Chunk] = []
         judged = x.output_mode != guardrail_pb2.OUTPUT_MODE_NONE
         self._guard = TextGuard(planes, x) if judged else None
@@ -72,6 +74,9 @@ class StreamRelay:
                     continue
                 done = events[-1].strip() == b"[DONE]"
                 await self._events(events[:-1] if done else events)
+                # A running count in the middle of an answer would settle a cut one for less than was delivered.
+                if done or (self._state.complete and len(self._state.choices) >= self._x.shape.choices):
+                    self._attempt.usage = self._counted
                 if done:
                     return
         except EventTooLarge:
@@ -111,11 +116,12 @@ class StreamRelay:
             raise upstream_error("the provider's stream is not valid JSON") from None
         if isinstance(raw, dict) and raw.get("error") is not None:
             raise upstream_error("the provider reported an error in the middle of its answer")
-        chunk = self._filter.answer(raw)
+        chunk = self._filter.answer(raw, streamed=True)
         if chunk is None:
             raise upstream_error("the provider's stream is not a chat completion")
         if (usage := chunk.pop("usage", None)) is not None and (parsed := parse_usage(raw["usage"])) is not None:
-            self._usage, self._attempt.usage = usage, parsed
+            # Unlisted members are not judged in a stream, so behind a guardrail they do not pass.
+            self._usage, self._counted = (usage if self._guard is None else Filter().usage(usage)), parsed
         chunk["model"], chunk["object"] = self._x.model, "chat.completion.chunk"
         chunk.setdefault("id", self._x.request_id)
         if self._guard is not None:
@@ -212,6 +218,7 @@ class StreamRelay:
         except ValueError:
             raise upstream_error("the provider sent more tool calls than an answer can have") from None
         changed = await judge_calls(self._planes, self._x, messages, lambda: self._whole(messages))
+        changed |= any(self._state.choice(index).inexact for index, _ in messages)
         segments = [s for i, m in messages for s in texts_of(f"choices[{i}].delta", m)]
         if segments:
             changed |= await judge_texts(self._planes, self._x, segments)

@@ -8,7 +8,7 @@ import jiter
 import msgspec
 
 from orca.guardrail.v1 import guardrail_pb2
-from services.relay.domain.answer import ANSWER, CHOICE, Filter, extras_of, texts_of
+from services.relay.domain.answer import ANSWER, CHOICE, Filter, extras_of, texts_of, usage_extras
 from services.relay.domain.usage import parse_usage
 from services.relay.pipeline.dispatch import interrupted
 from services.relay.pipeline.exchange import Attempt, Exchange
@@ -65,7 +65,7 @@ async def judge_answer_texts(planes: Planes, x: Exchange, kept: dict[str, Any]) 
     """Checks every text of a whole answer and applies masks. Raises like `judge_texts`."""
     if x.output_mode == guardrail_pb2.OUTPUT_MODE_NONE:
         return
-    segments = extras_of("", kept, ANSWER)
+    segments = extras_of("", kept, ANSWER) + usage_extras(kept)
     for choice in kept["choices"]:
         segments += extras_of(f"choices[{choice['index']}].", choice, CHOICE)
         if x.output_enforced and choice.get("logprobs") is not None:

@@ -1,0 +1,141 @@
+"""A provider, or a tenant, that says one thing to the planes and another to the other side."""
+
+from __future__ import annotations
+
+import base64
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from services.relay.domain.chunks import assemble
+from services.relay.domain.data_text import text_of_data
+from services.relay.domain.segments import IMMUTABLE, MAX_PATH_CHARS, TEXT, UNSUPPORTED, collect_request
+from tests.unit.relay.pipeline.support import Provider, Relay, channel, chat, completion
+from tests.unit.relay.pipeline.test_chat import json_answer
+from tests.unit.relay.pipeline.test_streaming import call_delta, chunk, events, stream_of, usage_chunk
+
+SMUGGLED = {"content": "a secret", "tool_calls": [{"id": "c", "function": {"name": "deny_me", "arguments": "{}"}}]}
+
+
+async def test_the_form_of_a_choice_that_is_not_judged_does_not_pass() -> None:
+    payload = completion({"content": "x"})
+    payload["choices"][0]["delta"] = SMUGGLED
+    raw = events(chunk({"role": "assistant"}, message=SMUGGLED), chunk({"content": "x"}), chunk({}, finish="stop"))
+    async with Provider(json_answer((200, payload))) as whole, Provider(stream_of(raw)) as streamed:
+        answered = await Relay(channel(whole.url)).call(body=chat())
+        relayed = await Relay(channel(streamed.url)).call(body=chat(stream=True))
+    assert answered.json["choices"] == completion({"content": "x"})["choices"]
+    assert relayed.text() == "x"
+    assert not any("message" in choice for frame in relayed.frames[:-1] for choice in frame["choices"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_both_forms_of_one_call_are_judged(stream: bool) -> None:
+    call: dict[str, Any] = {"index": 0, "id": "c", "function": {"name": "fine", "arguments": "{}"}}
+    call["custom"] = {"name": "deny_me", "input": "x"}
+    raw = events(chunk({"tool_calls": [call]}), chunk({}, finish="tool_calls"))
+    handler = stream_of(raw) if stream else json_answer((200, completion({"content": None, "tool_calls": [call]})))
+    async with Provider(handler) as provider:
+        answered = await Relay(channel(provider.url)).call(body=chat(stream=stream))
+    assert answered.error == (400, "firewall_blocked")
+
+
+async def test_a_tool_name_in_pieces_is_judged_and_sent_whole() -> None:
+    def pieces(*names: str) -> Any:
+        deltas = [chunk(call_delta(0, "", name=name)) for name in names]
+        return stream_of(events(*deltas, chunk(call_delta(0, "{}")), chunk({}, finish="tool_calls")))
+
+    async with Provider(pieces("deny", "_me")) as split, Provider(pieces("get_it", "get_it")) as repeated:
+        denied = await Relay(channel(split.url)).call(body=chat(stream=True))
+        passed = await Relay(channel(repeated.url)).call(body=chat(stream=True))
+    assert denied.error == (400, "firewall_blocked")
+    calls = [c["delta"]["tool_calls"] for f in passed.frames[:-1] for c in f["choices"] if "tool_calls" in c["delta"]]
+    assert calls == [[{"index": 0, "function": {"name": "get_it", "arguments": "{}"}}]]
+
+
+async def test_listed_fields_are_judged_at_every_depth() -> None:
+    function = {"name": "f", "arguments": "{}", "weird": {"deep": "a secret"}}
+    call: dict[str, Any] = {"id": "c", "type": "function", "weird": "a secret", "function": function}
+    usage: dict[str, Any] = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8, "weird": "a secret"}
+    async with Provider(json_answer((200, completion({"content": "x", "tool_calls": [call]}, usage)))) as provider:
+        relay = Relay(channel(provider.url, extra_answer_fields=["weird"]))
+        relay.guardrail.stages = {2}
+        answered = (await relay.call(body=chat())).json
+    judged = answered["choices"][0]["message"]["tool_calls"][0]
+    assert (judged["weird"], judged["function"]["weird"]) == ("a [MASK]", {"deep": "a [MASK]"})
+    assert answered["usage"]["weird"] == "a [MASK]"
+
+
+async def test_a_credential_that_the_provider_repeats_is_not_passed_on() -> None:
+    error = {"error": {"message": "bad request with Bearer sk-upstream-1", "code": "x"}}
+    async with Provider(json_answer((400, error))) as provider:
+        answered = await Relay(channel(provider.url, api_key="sk-upstream-1")).call(body=chat())
+    assert answered.error == (400, "upstream_rejected")
+    assert "sk-upstream-1" not in answered.body.decode()
+
+
+@pytest.mark.parametrize("finished", [False, True])
+async def test_a_running_count_does_not_settle_a_cut_answer(finished: bool) -> None:
+    running = {**chunk({"content": "word " * 50}), "usage": {"prompt_tokens": 1, "completion_tokens": 0}}
+    rest = [chunk({}, finish="stop"), usage_chunk()] if finished else []
+    async with Provider(stream_of(events(running, *rest, done=finished))) as provider:
+        relay = Relay(channel(provider.url))
+        await relay.call(body=chat(stream=True))
+    spend = relay.journal.of("spend")[0]
+    unconfirmed = 0 if finished else spend.reservation_nano_usd - spend.settled_nano_usd
+    assert (spend.estimated, spend.unconfirmed_nano_usd) == (not finished, unconfirmed)
+    assert unconfirmed > 0 or finished
+
+
+def test_long_names_do_not_multiply_with_the_texts_below_them() -> None:
+    deep: Any = ["x"] * 2000
+    for _ in range(50):
+        deep = {"k" * 1000: [deep]}
+    body = chat(metadata={"n" * 50_000: ["x"] * 2000, "deep": deep})
+    tracemalloc.start()
+    segments = collect_request(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [s.text for s in segments].count("x") == 4000
+    assert max(len(s.path) for s in segments) <= MAX_PATH_CHARS + 16
+    assert peak < 16 * 1024 * 1024
+
+
+def test_many_pieces_are_joined_in_linear_time() -> None:
+    count = 100_000
+    call = {"tool_calls": [{"index": 0, "function": {"arguments": "x" * 100}}]}
+    message, inexact = assemble([call] * count + [{"annotations": [{}]}] * count)
+    assert len(message["tool_calls"][0]["function"]["arguments"]) == 100 * count
+    assert (len(message["annotations"]), inexact) == (count, False)
+
+
+SAID = "card 4111 1111 1111 1111 ü"
+_B64 = base64.b64encode(SAID.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        (f"data:text/plain;base64,{_B64}", TEXT),
+        (f"data:text/plain;name=a.txt;base64,{_B64.rstrip('=')}", TEXT),
+        (f"data:application/x-yaml;base64,{_B64[:8]}\n{_B64[8:]}", TEXT),
+        (f"DATA:image/svg+xml; BASE64,{_B64}", TEXT),
+        (f"data:;base64,{_B64}", TEXT),
+        ("data:text/plain,card%204111%201111%201111%201111%20%C3%BC", IMMUTABLE),
+        ("data:,card 4111 1111 1111 1111 ü", IMMUTABLE),
+        (f"data:text/plain;charset=utf-16;base64,{base64.b64encode(SAID.encode('utf-16')).decode()}", IMMUTABLE),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_text_in_data_urls_is_read_however_it_is_spelt(url: str, kind: str, wrapped: bool) -> None:
+    part = {"type": "image_url", "image_url": {"url": url} if wrapped else url}
+    segments = collect_request({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+    assert [(s.kind, s.text) for s in segments] == [(kind, SAID)]
+
+
+def test_what_is_no_text_stays_unsupported() -> None:
+    assert text_of_data(f"data:image/png;base64,{_B64}") is None
+    part = {"type": "image_url", "image_url": f"data:image/png;base64,{_B64}"}
+    segments = collect_request({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+    assert [s.kind for s in segments] == [UNSUPPORTED]
