@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from services.allinone.hosting import BindError
+from services.allinone.hosting import BindError, settle_heap
 from services.allinone.profile import MODELS, Settings, UnknownVariables, load
 from services.common.errors import OrcaError
 from services.common.settings import PREFIX
@@ -197,6 +197,7 @@ async def _embedded(settings: Settings) -> int:
     try:
         await running.start()
         await operator.start()
+        settle_heap()
         print(embedded.banner(running), flush=True)
         await stop.wait()
     finally:

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from services.allinone.hosting import HttpServer, listen, with_health
+from services.allinone.hosting import HttpServer, listen, settle_heap, with_health
 from services.allinone.profile import Settings
 from services.analytics.app import build as build_analytics
 from services.auth.app import build as build_auth
@@ -74,6 +74,7 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
         await app.bootstrap()
     for server in servers:
         await server.start()
+    settle_heap()
     await stop.wait()
     for server in servers:
         await server.stop()

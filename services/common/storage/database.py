@@ -15,19 +15,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from services.common.errors import Unavailable
+from services.common.storage.local import LocalEngine
 from services.common.storage.migrations import Migration, apply
 
 POOL_SIZE = 5
-BUSY_TIMEOUT_MS = 10_000
 
 
 class Database:
     """An engine with the transaction rules of its dialect."""
 
-    def __init__(self, engine: AsyncEngine, service: str) -> None:
+    def __init__(self, engine: Any, service: str) -> None:
         self._engine = engine
         self._service = service
         self._write_lock = asyncio.Lock()
@@ -35,7 +35,7 @@ class Database:
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
-        return self._engine.dialect.name
+        return str(self._engine.dialect.name)
 
     @classmethod
     async def open(cls, url: str, *, service: str) -> Database:
@@ -72,8 +72,6 @@ class Database:
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         try:
             async with self._engine.begin() as conn:
-                if self.dialect == "sqlite":
-                    await conn.exec_driver_sql("BEGIN IMMEDIATE")
                 yield conn
         except (OSError, InterfaceError, OperationalError) as error:
             raise Unavailable(f"the database of {self._service} failed ({type(error).__name__})") from error
@@ -97,12 +95,10 @@ def insert_for(conn: AsyncConnection) -> Any:
     return postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
 
 
-def _engine(url: str, service: str) -> AsyncEngine:
+def _engine(url: str, service: str) -> Any:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_size=POOL_SIZE)
-        sa.event.listen(engine.sync_engine, "connect", _sqlite_connect)
-        return engine
+        return LocalEngine(parsed)
     if parsed.get_backend_name() != "postgresql":
         raise ValueError("the database URL must start with postgresql:// or sqlite://")
     return create_async_engine(
@@ -112,17 +108,3 @@ def _engine(url: str, service: str) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={"server_settings": {"search_path": f"orca_{service}"}, "timeout": 10},
     )
-
-
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    # The driver must not open transactions of its own: BEGIN IMMEDIATE is sent by `write`.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

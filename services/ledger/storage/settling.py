@@ -6,7 +6,7 @@ another order. Statements are per batch, not per event: their number does not gr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -232,26 +232,40 @@ def _overrun(kind: Kind, event: SpendEvent, account_id: str, row: Any, excess: i
     )
 
 
-async def _positions(tx: AsyncConnection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+_ADVANCE = (
+    CONSUMER_POSITIONS.update()
+    .where(
+        CONSUMER_POSITIONS.c.topic == sa.bindparam("at_topic"),
+        CONSUMER_POSITIONS.c.partition == sa.bindparam("at_partition"),
+    )
+    .values(next_offset=sa.bindparam("to_offset"))
+)
+
+
+async def _positions(tx: AsyncConnection, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """Stored positions, locked: of two members that believe to own a partition, one waits and then skips."""
     table = CONSUMER_POSITIONS
     insert = insert_for(tx)(table).on_conflict_do_nothing()
     missing = [{"topic": topic, "partition": partition, "next_offset": 0} for topic, partition in sorted(wanted)]
     if missing:
         await tx.execute(insert, missing)
-    found = {}
-    for topic, partition in sorted(wanted):
-        query = sa.select(table.c.next_offset).where(table.c.topic == topic, table.c.partition == partition)
-        found[topic, partition] = int((await tx.execute(query.with_for_update())).scalar_one())
-    return found
+    query = (
+        sa.select(table)
+        .where(table.c.topic.in_({topic for topic, _ in wanted}), table.c.partition.in_({p for _, p in wanted}))
+        .order_by(table.c.topic, table.c.partition)
+        .with_for_update()
+    )
+    return {(row.topic, row.partition): int(row.next_offset) for row in await tx.execute(query)}
 
 
 async def _advance(tx: AsyncConnection, to: Mapping[tuple[str, int], int], at: Mapping[tuple[str, int], int]) -> None:
-    table = CONSUMER_POSITIONS
-    for (topic, partition), offset in sorted(to.items()):
-        if offset > at[topic, partition]:
-            where = (table.c.topic == topic, table.c.partition == partition)
-            await tx.execute(table.update().where(*where).values(next_offset=offset))
+    further = [
+        {"at_topic": topic, "at_partition": partition, "to_offset": offset}
+        for (topic, partition), offset in sorted(to.items())
+        if offset > at[topic, partition]
+    ]
+    if further:
+        await tx.execute(_ADVANCE, further)
 
 
 async def ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+AHEAD_SPEND_S = 1.5
 SPEND_HORIZON_S = 2.0
 """A slice covers about this much recent spend; a lease unused for as long goes back."""
 
@@ -98,7 +99,7 @@ class HeldAccount:
         rate = self.rate(now_s)
         if rate < 1 or now_s < self.ask_again_s:
             return False
-        return self.find(amount + int(rate / 2), now_s) is None
+        return self.find(amount + int(rate * AHEAD_SPEND_S), now_s) is None
 
     def retire(self, keep: HeldLease | None = None) -> None:
         """No more admissions on the leases but one; each goes back when nothing is in flight on it."""
