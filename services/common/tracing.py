@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -30,7 +30,6 @@ __all__ = [
     "enabled",
     "open_span",
     "span",
-    "trace_to",
 ]
 _PROPAGATOR = TraceContextTextMapPropagator()
 _tracer: trace.Tracer | None = None
@@ -40,12 +39,8 @@ def configure_tracing(service: str, endpoint: str) -> None:
     """Exports spans to an OTLP/HTTP endpoint such as `http://collector:4318/v1/traces`."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    trace_to(service, OTLPSpanExporter(endpoint=endpoint))
-
-
-def trace_to(service: str, exporter: SpanExporter) -> None:
-    """Exports spans with an exporter."""
     global _tracer
+    exporter = OTLPSpanExporter(endpoint=endpoint)
     provider = TracerProvider(resource=Resource.create({"service.name": f"orca-{service}"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     _tracer = provider.get_tracer("orca")

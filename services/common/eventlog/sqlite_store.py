@@ -217,9 +217,6 @@ class SqliteStore:
                 if len(records) >= max_records or room <= 0:
                     moved[partition] = at + 1
                     break
-            else:
-                if rows and len(rows) == bounds[2]:
-                    moved[partition] = (rows[-1][0] & OFFSET_MASK) + 1
         return records, moved
 
     def trim(self, topics: Sequence[Topic], now_ms: int) -> int:
