@@ -61,8 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("projection", choices=["ledger", "analytics"])
     replay.add_argument("--into", default="", metavar="URL", help="another database (default: the ledger's own)")
     replay.set_defaults(command=_replay)
-    doctor = commands.add_parser("doctor", help="check a running embedded instance")
-    doctor.set_defaults(command=_socket("doctor"))
+    doctor = commands.add_parser("doctor", help="check a deployment: every dependency, lag, journal, snapshots, clock")
+    doctor.add_argument(
+        "--probe", action="append", default=[], metavar="URL", help="a process's metrics address, distributed profile"
+    )
+    doctor.set_defaults(command=_doctor)
     erase = commands.add_parser("erase", help="remove one user's or one key's personal data from the event tables")
     whose = erase.add_mutually_exclusive_group(required=True)
     whose.add_argument("--user", default="", metavar="ID")
@@ -130,6 +133,20 @@ def _socket(command: str) -> Callable[[Settings, argparse.Namespace], int]:
         return 0 if answer.get("ok", True) else 1
 
     return run
+
+
+def _doctor(settings: Settings, args: argparse.Namespace) -> int:
+    if not (settings.profile.kafka_bootstrap or settings.profile.database_url):
+        try:
+            return _socket("doctor")(settings, args)
+        except OrcaError as error:
+            print(json.dumps({"ok": False, "checks": {}, "faults": [f"process: {error.message}"]}, indent=2))
+            return 1
+    from services.allinone.doctor import diagnose, report
+
+    answer = report(asyncio.run(diagnose(settings, args.probe)))
+    print(json.dumps(answer, indent=2))
+    return 0 if answer["ok"] else 1
 
 
 def _backtest(_settings: Settings, args: argparse.Namespace) -> int:

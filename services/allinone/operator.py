@@ -10,10 +10,14 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import REGISTRY, exposition
+
+from services.allinone.doctor import readings
 from services.common.errors import Invalid, OrcaError, Unavailable
 
 SOCKET = "operator.sock"
@@ -72,16 +76,25 @@ class OperatorSocket:
             await writer.drain()
         writer.close()
 
+    async def _diagnosis(self) -> dict[str, Any]:
+        apps = self._running.apps
+        checks = {name: dict(app.ready()) for name, app in apps.items()}
+        try:
+            books = dict((await apps["analytics"].audit()).differences)
+            # Raw rows and roll-ups are one store's and must agree; the ledger's reading is of another moment.
+            checks["books"] = {name: difference == 0 for name, difference in books.items() if name != "ledger"}
+        except OrcaError:
+            books, checks["books"] = {}, {"readable": False}
+        found = readings("process", exposition.generate_latest(REGISTRY).decode(), time.time())
+        checks["readings"] = {finding.name: finding.ok for finding in found if ".books." not in finding.name}
+        faults = [f"{name}.{part}" for name, check in checks.items() for part, well in check.items() if not well]
+        return {"ok": not faults, "checks": checks, "faults": faults, "book_differences": books}
+
     async def _answer(self, request: Mapping[str, str]) -> dict[str, Any]:
         auth = self._running.apps["auth"]
         match request.get("command"):
             case "doctor":
-                checks = {name: dict(app.ready()) for name, app in self._running.apps.items()}
-                books = dict((await self._running.apps["analytics"].audit()).differences)
-                # Raw rows and roll-ups are one store's and must agree; the ledger's reading is of another moment.
-                checks["books"] = {name: difference == 0 for name, difference in books.items() if name != "ledger"}
-                ok = all(all(check.values()) for check in checks.values())
-                return {"ok": ok, "checks": checks, "book_differences": books}
+                return await self._diagnosis()
             case "erase":
                 subject, subject_id = next(
                     ((name, request[name]) for name in ("user", "key") if request.get(name)), ("", "")
