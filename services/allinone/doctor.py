@@ -24,9 +24,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.allinone.distributed import BUILDERS, tls_files
+from services.allinone.kafka_security import kafka_options
 from services.allinone.profile import Settings
 from services.common.errors import OrcaError
-from services.common.eventlog.kafka_security import kafka_options
 from services.common.eventlog.topics import DLQ, TOPICS
 from services.common.rpc import channel_to
 from services.common.rpc.tls import RotatingChannel
