@@ -84,7 +84,6 @@ class Embedded:
     servers: list[HttpServer]
     relay_address: str
     management_address: str
-    metrics_address: str
     started: list[Any] = field(default_factory=list)
     first_access: Any = None
 
@@ -162,7 +161,6 @@ async def build(settings: Settings) -> Embedded:
         ],
         address(relay_sock),
         address(management_sock),
-        address(metrics_sock),
     )
 
 

@@ -125,11 +125,6 @@ class Approvals:
             await rows.move(tx, approval_id, rows.PENDING, rows.WITHDRAWN, now_us)
         return False
 
-    async def withdraw(self, approval_id: str) -> None:
-        """A verdict that was created but not given: its record ends."""
-        async with self._database.write() as tx:
-            await rows.move(tx, approval_id, rows.PENDING, rows.WITHDRAWN, self._clock.now_us())
-
     async def get(self, workspace_id: str, approval_id: str, key_id: str | None = None) -> Approval:
         """A record of the workspace, and of the key where one is given. Raises NotFound."""
         async with self._database.read() as conn:

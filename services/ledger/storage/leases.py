@@ -240,11 +240,6 @@ class LeaseStore:
             await publish(tx, self._clock, movements)
         return closed
 
-    @property
-    def ttl_us(self) -> int:
-        """Life of a lease between renewals."""
-        return self._ttl_us
-
 
 async def _accounts(tx: AsyncConnection, ask: Acquire) -> dict[str, Any]:
     """The accounts an Acquire is about, by id."""

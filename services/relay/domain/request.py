@@ -25,10 +25,6 @@ _PLACE = re.compile(r" at line \d+ column \d+$")
 Check = Callable[[Any], bool]
 
 
-def _is_int(value: Any) -> bool:
-    return type(value) is int
-
-
 def _number(low: float, high: float) -> Check:
     return lambda value: type(value) in (int, float) and low <= value <= high
 

@@ -1,7 +1,4 @@
-"""Wall-clock positions: which slot of the local week does a moment fall in?
-
-Weeks start on Monday 00:00 local time. A slot is `slot_s` seconds of the local week; hour-of-week is 3,600.
-"""
+"""Wall-clock positions: which local day is a moment in, and which second of it? Weeks start on Monday 00:00."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
-WEEK_S = 604_800
 DAY_S = 86_400
 HOUR_S = 3_600
 HOURS_PER_WEEK = 168
@@ -28,24 +24,11 @@ def local_seconds(unix_s: Ints, zone: tzinfo) -> Ints:
     return np.asarray(unix_s + offsets[inverse], dtype=np.int64)
 
 
-def week_position(local_s: Ints) -> tuple[Ints, Ints]:
-    """Number of the local week, and seconds into it."""
-    since = local_s - _MONDAY_S
-    week = np.floor_divide(since, WEEK_S)
-    return week, since - week * WEEK_S
-
-
 def local_day(local_s: Ints) -> tuple[Ints, Ints]:
     """Number of the local day (0 is a Monday), and seconds into it."""
     since = local_s - _MONDAY_S
     day = np.floor_divide(since, DAY_S)
     return day, since - day * DAY_S
-
-
-def hour_of_week(unix_s: int, zone: tzinfo) -> int:
-    """0 (Monday, midnight) … 167."""
-    local = local_seconds(np.array([unix_s], dtype=np.int64), zone)
-    return int(week_position(local)[1][0] // HOUR_S)
 
 
 def _offset_s(unix_s: int, zone: tzinfo) -> int:

@@ -25,7 +25,6 @@ BEFORE = (
     r"|openai|given|old|current|these|those|so far|hitherto|up to now|until now|safety|you "
     r"(?:were|have been|had|got|received)|i (?:gave|told|said)|set by)"
 )
-ONWARD = r"[^\n.!?]{0,40}?"
 NEAR = r"[^.!?]{0,28}?"
 LEAK = (
     r"(?:reveal|show|print|output|display|repeat|tell|give|share|disclose|leak|expose|recite|dump|"

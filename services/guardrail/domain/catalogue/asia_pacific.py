@@ -18,7 +18,6 @@ _AADHAAR = "aadhaar|aadhar|adhaar|uidai|aadhaar no|आधार|আধার|ஆ
 _PAN = "pan|pan card|pan no|pan number|permanent account|permanent account number|income tax|पैन"
 _MYNUMBER = "my number|mynumber|individual number|kojin bango|マイナンバー|個人番号|マイナンバ"
 _RRN = "rrn|resident registration|resident registration number|jumin|주민등록번호|주민번호|주민등록"
-_RIC = "id card|identity card|resident identity|citizen id|shenfenzheng|身份证|身份证号|身份证号码|公民身份号码"
 _NRIC = "nric|fin|nric no|identity card|ic number|ic no|singpass"
 _TFN = "tfn|tax file|tax file number|tax file no"
 _ABN = "abn|business number|australian business number|a.b.n"

@@ -34,10 +34,8 @@ _AUSWEIS = (
     "personalausweis|personalausweisnummer|ausweis|ausweisnummer|ausweisnr|perso|id card|identity card"
     "|identity document|idcard"
 )
-_NIR = "nir|securite sociale|numero de securite sociale|secu|insee|carte vitale|social security|assure"
 _NIF = "nif|dni|documento|documento nacional|identidad|cif|id fiscal"
 _NIE = "nie|extranjero|documento|identidad"
-_CF = "codice fiscale|cf|c.f|fiscal code|codice"
 _PESEL = "pesel|numer pesel|nr pesel"
 _BSN = "bsn|burgerservicenummer|sofinummer|sofi|burgerservice|service number"
 _NN = (
@@ -48,9 +46,7 @@ _NN = (
 _PERSONNUMMER = (
     "personnummer|personnr|pnr|person nr|samordningsnummer|personal identity number|personal number|swedish id"
 )
-_HETU = "hetu|henkilotunnus|henkilotunnuksesi|sotu|personbeteckning|personal identity code"
 _CPR = "cpr|cpr-nr|cpr nr|cpr nummer|cpr-nummer|cprnr|personnummer|cpr number"
-_AHV = "ahv|avs|ahv-nr|ahv nummer|ahv-nummer|numero avs|sozialversicherungsnummer|ahvn13|navs13|versichertennummer"
 _SVNR = (
     "svnr|sv-nr|sv nr|sozialversicherungsnummer|versicherungsnummer|sozialversicherung|sv-nummer|ecard|e-card"
     "|social insurance"

@@ -13,7 +13,6 @@ from services.guardrail.domain.secrets.detector import Detector
 from services.guardrail.domain.secrets.rows import context, shaped, token
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-_B32 = "[A-Z2-7]"
 
 
 def _aws_id(value: bytes) -> bool:

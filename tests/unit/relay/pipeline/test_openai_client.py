@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import openai
 import pytest
-import uvicorn
 
+from tests.support.serving import serving
 from tests.unit.relay.pipeline.support import SECRET, Relay
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @contextlib.asynccontextmanager
 async def client_of(relay: Relay) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client of a running relay."""
-    sock = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(relay.app, loop="none", http="httptools", lifespan="off", log_config=None)
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    url = f"http://127.0.0.1:{sock.getsockname()[1]}/v1"
-    async with openai.AsyncOpenAI(api_key=SECRET, base_url=url, max_retries=2) as client:
+    async with (
+        serving(relay.app) as url,
+        openai.AsyncOpenAI(api_key=SECRET, base_url=f"{url}/v1", max_retries=2) as client,
+    ):
         yield client
-    server.should_exit = True
-    await task
     await relay.http.close()
 
 
