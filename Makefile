@@ -35,7 +35,7 @@ lint: $(VENV)/.dev ## ruff, import contracts, protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	cd protos && ../$(BIN)/buf lint
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against released.binpb
 
 typecheck: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
