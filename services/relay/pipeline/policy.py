@@ -144,15 +144,35 @@ def firewall_refusal(response: firewall_pb2.EvaluateResponse) -> PolicyRefusal |
     return None
 
 
+_FORMS = ("function", "custom")
+_PROVIDER_RUN = {
+    "web_search_options": "web_search",
+    "search_parameters": "web_search",
+    "enable_search": "web_search",
+    "mcp_servers": "mcp",
+}
+"""Members of a body by which providers are asked to run a tool of their own."""
+_PLUGINS = {"web": "web_search"}
+
+
 def advertised(body: dict[str, Any]) -> list[firewall_pb2.ToolCall]:
-    """The tools a request advertises; provider-run ones as `provider.<type>`."""
-    names = []
+    """The tools a request advertises; provider-run ones as `provider.<type>`, however they are asked for.
+
+    A tool that carries two forms advertises both: which of them a provider reads is not ours to guess.
+    """
+    names: list[str] = []
     for tool in body.get("tools") or ():
-        kind = tool["type"]
-        names.append(tool[kind]["name"] if kind in ("function", "custom") else f"provider.{kind}")
+        if tool["type"] not in _FORMS:
+            names.append(f"provider.{tool['type']}")
+        forms = (tool[form] for form in _FORMS if isinstance(tool.get(form), dict))
+        names += [form["name"] for form in forms if isinstance(form.get("name"), str)]
     names += [function["name"] for function in body.get("functions") or ()]
-    if body.get("web_search_options") is not None:
-        names.append("provider.web_search")
+    names += [f"provider.{kind}" for member, kind in _PROVIDER_RUN.items() if body.get(member) not in (None, False)]
+    plugins = body.get("plugins")
+    for plugin in plugins if isinstance(plugins, list) else ():
+        name = plugin.get("id") if isinstance(plugin, dict) else None
+        if isinstance(name, str):
+            names.append(f"provider.{_PLUGINS.get(name, f'plugin.{name}')}")
     return [firewall_pb2.ToolCall(tool_name=name) for name in names]
 
 
