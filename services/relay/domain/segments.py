@@ -70,6 +70,11 @@ _NAME_KEYS = frozenset(("name", "$ref", "file_id"))
 _BINARY_PARTS = frozenset(("image_url", "input_audio", "file", "image", "audio", "video_url", "input_image"))
 
 
+def _is_call_id(path: str, key: Any, value: str) -> bool:
+    """An id that the API gave out, inside a message; elsewhere (`metadata.id`) an id is the caller's text."""
+    return key in _ID_KEYS and path.startswith("messages[") and _ID.fullmatch(value) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One text. `put` writes its replacement into the body; None where it cannot be replaced."""
@@ -191,7 +196,7 @@ class Collector:
         if kind is str:
             if key in _NAME_KEYS:
                 self.add(path, IMMUTABLE, value)
-            elif not (value in ENUMS.get(key, ()) or (key in _ID_KEYS and _ID.fullmatch(value))):
+            elif not (value in ENUMS.get(key, ()) or _is_call_id(path, key, value)):
                 self.add(path, TEXT, value, holder, key)
         elif kind is dict or kind is list:
             self.walk(path, value, key)

@@ -195,3 +195,17 @@ def test_unpriced_fields_are_named_by_path(fields: dict[str, object], path: str 
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
     assert unpriced_field(body) == path
     assert unpriced_field(body, ["messages.content.cache_control"]) == (None if path and "cache" in path else path)
+
+
+def test_an_id_is_only_exempt_where_the_api_gave_it_out() -> None:
+    body = {
+        "model": "m",
+        "messages": [
+            {"role": "assistant", "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f"}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "x"},
+        ],
+        "metadata": {"id": "123-45-6789"},
+    }
+    texts = [segment.text for segment in collect_request(body)]
+    assert "123-45-6789" in texts
+    assert "call_1" not in texts
