@@ -1,6 +1,6 @@
 """A real Kafka broker for tests: one KRaft node on free ports, from jars that Maven copied once.
 
-Without java, or without the jars and mvn, tests are skipped and say so; with ORCA_TEST_REQUIRE_ALL=1 they fail.
+Without java, or without the jars and mvn, tests are skipped and say so; with REQUIRE_ALL_BACK_ENDS=1 they fail.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def require_jars() -> Path:
     try:
         return jars()
     except MissingKafka as missing:
-        if os.environ.get("ORCA_TEST_REQUIRE_ALL") == "1":
+        if os.environ.get("REQUIRE_ALL_BACK_ENDS") == "1":
             pytest.fail(f"Kafka is required: {missing}")
         pytest.skip(f"KAFKA NOT TESTED: {missing}")
 

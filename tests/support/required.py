@@ -9,8 +9,8 @@ import pytest
 
 
 def missing(backend: str, reason: str) -> NoReturn:
-    """Skips, or fails under ORCA_TEST_REQUIRE_ALL=1."""
+    """Skips, or fails under REQUIRE_ALL_BACK_ENDS=1."""
     message = f"{backend} cannot run here: {reason}"
-    if os.environ.get("ORCA_TEST_REQUIRE_ALL") == "1":
+    if os.environ.get("REQUIRE_ALL_BACK_ENDS") == "1":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

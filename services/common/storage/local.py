@@ -49,26 +49,26 @@ class LocalEngine:
     """The file's connections."""
 
     def __init__(self, url: sa.URL) -> None:
-        self._engine = sa.create_engine(
+        self.sync_engine = sa.create_engine(
             url.set(drivername="sqlite"), pool_size=POOL_SIZE, connect_args={"check_same_thread": False}
         )
-        sa.event.listen(self._engine, "connect", _prepare)
+        sa.event.listen(self.sync_engine, "connect", _prepare)
 
     @property
     def dialect(self) -> sa.Dialect:
         """SQLite's."""
-        return self._engine.dialect
+        return self.sync_engine.dialect
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[LocalConnection]:
         """A connection for reading."""
-        with self._engine.connect() as connection:
+        with self.sync_engine.connect() as connection:
             yield LocalConnection(connection)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[LocalConnection]:
         """A transaction that holds the file's write lock from its first statement on."""
-        with self._engine.connect() as connection:
+        with self.sync_engine.connect() as connection:
             await _lock(connection)
             try:
                 yield LocalConnection(connection)
@@ -85,7 +85,7 @@ class LocalEngine:
 
     async def dispose(self) -> None:
         """Closes all connections."""
-        self._engine.dispose()
+        self.sync_engine.dispose()
 
 
 async def _lock(connection: sa.Connection) -> None:

