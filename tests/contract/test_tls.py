@@ -120,3 +120,13 @@ async def test_the_health_protocol_says_when_a_server_serves() -> None:
         answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
     await running.stop(0)
+
+
+async def test_a_list_of_addresses_is_verified_too(server: str, authority: Authority, tmp_path: Path) -> None:
+    second = GrpcServer("127.0.0.1:0", tls(authority.issue(tmp_path / "second")).server_credentials())
+    relay_pb2_grpc.add_RelayServiceServicer_to_server(Judge(), second)
+    await second.start()
+    channel = RotatingChannel(f"{server},127.0.0.1:{second.port}", tls(authority.issue(tmp_path / "client")))
+    assert [await judge(channel) for _ in range(4)] == ["hi"] * 4
+    await channel.close()
+    await second.stop(0)

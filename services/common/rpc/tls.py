@@ -139,7 +139,11 @@ class RotatingChannel:
     def _open(self) -> grpc.aio.Channel:
         cert, key, ca = self._files.read()
         credentials = grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=cert)
-        return grpc.aio.secure_channel(self._target, credentials, options=OPTIONS)
+        scheme, _, addresses = self._target.partition(":")
+        # A list of addresses has no one name to verify; all of them must prove to be the first.
+        name = addresses.split(",")[0].rpartition(":")[0] if scheme == "ipv4" else ""
+        options = (*OPTIONS, ("grpc.ssl_target_name_override", name)) if name else OPTIONS
+        return grpc.aio.secure_channel(self._target, credentials, options=options)
 
     def _renew(self) -> None:
         now_s = self._monotonic_s()
