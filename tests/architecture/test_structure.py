@@ -22,7 +22,7 @@ PURE_KERNEL = frozenset({"errors", "money", "networks"})
 """The kernel's modules that a domain may use: values without I/O, clock or framework."""
 PURE_LIBRARIES = frozenset(
     # Parsers, number crunching and matchers: functions of their arguments.
-    {"ada_url", "hyperscan", "jiter", "msgspec", "numpy", "phonenumbers", "re2", "scipy", "sqlglot", "stdnum",
+    {"Crypto", "ada_url", "hyperscan", "jiter", "msgspec", "numpy", "phonenumbers", "re2", "scipy", "sqlglot", "stdnum",
      "tree_sitter", "tree_sitter_bash"}
 )  # fmt: skip
 IMPURE_STDLIB = frozenset(

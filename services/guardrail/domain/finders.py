@@ -2,7 +2,8 @@
 
 The one rule that makes streams exact: a finder reports a match only when no continuation of the text can
 change it, and says from where on it cannot know yet (`Scan.hold`). The whole-text scan is the same function
-with `final=True`. Time is linear: every match is bounded by a fixed length.
+with `final=True`. Time is linear: every match is bounded by a fixed length. All matches are reported, however many:
+what is not reported is not masked, and there are at most as many as the text has characters.
 """
 
 from __future__ import annotations
@@ -16,10 +17,6 @@ import re2
 
 from services.guardrail.domain.automaton import Trigger
 from services.guardrail.domain.text import TextView
-
-MAX_FINDINGS = 10_000
-"""Findings that a finder of several entities reports in one text. The others report all: what is not reported is
-not masked, and there are at most as many as the text has characters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache
 
+from Crypto.Hash import keccak
 from stdnum import bitcoin as stdnum_bitcoin
 from stdnum import ean, luhn, numdb
 from stdnum import iban as stdnum_iban
@@ -197,55 +198,6 @@ def is_de_personalausweis(text: str) -> bool:
     return sum(int(c, 36) * (7, 3, 1)[i % 3] for i, c in enumerate(value[:9])) % 10 == int(value[9])
 
 
-_ROTATIONS = (0, 1, 62, 28, 27, 36, 44, 6, 55, 20, 3, 10, 43, 25, 39, 41, 45, 15, 21, 8, 18, 2, 61, 56, 14)
-_ROUNDS = 24
-_MASK = (1 << 64) - 1
-_RATE = 136
-
-
-def _round_constants() -> tuple[int, ...]:
-    register, constants = 1, []
-    for _ in range(_ROUNDS):
-        constant = 0
-        for bit in range(7):
-            constant |= (register & 1) << ((1 << bit) - 1)
-            register = (register << 1) ^ (0x171 if register & 0x80 else 0)
-        constants.append(constant)
-    return tuple(constants)
-
-
-_CONSTANTS = _round_constants()
-
-
-def keccak_256(data: bytes) -> bytes:
-    """The hash that Ethereum uses. Source: the Keccak reference, version 3 (padding 0x01, before FIPS 202)."""
-    padded = bytearray(data + b"\x01" + bytes(_RATE - 1 - len(data) % _RATE))
-    padded[-1] |= 0x80
-    lanes = [0] * 25
-    for block in range(0, len(padded), _RATE):
-        for lane in range(_RATE // 8):
-            lanes[lane] ^= int.from_bytes(padded[block + 8 * lane : block + 8 * lane + 8], "little")
-        for constant in _CONSTANTS:
-            lanes = _keccak_round(lanes, constant)
-    return b"".join(lane.to_bytes(8, "little") for lane in lanes[:4])
-
-
-def _keccak_round(lanes: list[int], constant: int) -> list[int]:
-    columns = [lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20] for x in range(5)]
-    mixed = [columns[x - 1] ^ _rotate(columns[(x + 1) % 5], 1) for x in range(5)]
-    moved = [0] * 25
-    for x in range(5):
-        for y in range(5):
-            moved[y + 5 * ((2 * x + 3 * y) % 5)] = _rotate(lanes[x + 5 * y] ^ mixed[x], _ROTATIONS[x + 5 * y])
-    out = [moved[i] ^ (~moved[i - i % 5 + (i + 1) % 5] & moved[i - i % 5 + (i + 2) % 5]) for i in range(25)]
-    out[0] ^= constant
-    return out
-
-
-def _rotate(value: int, by: int) -> int:
-    return ((value << by) | (value >> (64 - by))) & _MASK if by else value
-
-
 def is_ethereum_address(text: str) -> bool:
     """Forty hexadecimal digits; in mixed case the EIP-55 checksum must hold."""
     body = text[2:]
@@ -254,7 +206,7 @@ def is_ethereum_address(text: str) -> bool:
         return False
     if body in (lowered, body.upper()):
         return True
-    digest = keccak_256(lowered.encode("ascii")).hex()
+    digest = keccak.new(digest_bits=256, data=lowered.encode("ascii")).hexdigest()
     return all(
         char.isdigit() or char.isupper() == (int(nibble, 16) > 7) for char, nibble in zip(body, digest, strict=False)
     )

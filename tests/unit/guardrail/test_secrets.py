@@ -110,6 +110,12 @@ def test_the_more_specific_detector_names_the_finding() -> None:
     assert found(f"api_key = '{SLACK}'") == [(SLACK, "slack_bot_token")]
 
 
+def test_every_credential_is_masked_however_many_there_are() -> None:
+    many = 12_000
+    text = " ".join([f"{AWS_ID},"] * many)
+    assert masked(text, rule(type="secrets")) == " ".join(["[AWS_ACCESS_KEY_ID],"] * many)
+
+
 def test_a_rule_may_name_its_detectors() -> None:
     text = f"{AWS_ID} and {URL}"
     assert masked(text, rule(type="secrets", detectors=["aws_access_key_id"])) == f"[AWS_ACCESS_KEY_ID] and {URL}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from services.guardrail.domain.finders import MAX_FINDINGS, Label, Scan
+from services.guardrail.domain.finders import Label, Scan
 from services.guardrail.domain.secrets import assignments, automaton, cloud, code_hosts, saas, services, structured
 from services.guardrail.domain.secrets.detector import BEFORE, CONTEXT, Anchor, Detector
 from services.guardrail.domain.text import TextView
@@ -94,7 +94,7 @@ class SecretsFinder:
         found = self._candidates(data, places)
         if not final:
             hold = max(start_at, _settled(found, hold))
-        kept = _resolve(found, start_at, hold)[:MAX_FINDINGS]
+        kept = _resolve(found, start_at, hold)
         held = view.from_shadow(hold)
         spans = [view.span(start, end) for start, end, _, _ in kept]
         return Scan(spans, held, held, [self._labels[place] for _, _, _, place in kept])

@@ -15,6 +15,8 @@ MAX_KEY = 16_384
 MAX_JWT = 4_096
 MAX_URL = 512
 _MIN_BODY = 40
+_MAX_HEADERS = 16
+"""Header lines of one block; files in use have a handful."""
 
 _SEPARATOR = re.compile(rb"(?:\s|\\[nrt]|[\"'+,]|\\(?=\s))*")
 _HEADER = re.compile(
@@ -30,13 +32,12 @@ _SHORT = 16
 
 def _key_block(data: bytes, end: int, limit: int) -> tuple[int, bool, bool]:
     """(end of the block, whether it holds a key, whether more text could still change that)."""
-    at, body = end, bytearray()
-    while True:
-        at = _skip(_SEPARATOR, data, at, limit)
+    at, body = _skip(_SEPARATOR, data, end, limit), bytearray()
+    for _ in range(_MAX_HEADERS):
         header = _HEADER.match(data, at, limit)
-        if header is None or body:
+        if header is None:
             break
-        at = header.end()
+        at = _skip(_SEPARATOR, data, header.end(), limit)
     last = at
     while at < limit:
         line = _DATA.match(data, at, limit)
