@@ -214,11 +214,13 @@ def _unlisted(found: Collector, path: str, holder: Mapping[str, Any], spec: Mapp
             _extra(found, f"{path}{key}", holder, key, value)
 
 
-def _extra(found: Collector, where: str, holder: Mapping[str, Any], key: str, value: Any) -> None:
+def _extra(found: Collector, where: str, holder: Any, key: str, value: Any) -> None:
     if isinstance(value, str):
         found.add(where, TEXT, value, holder, key)
     elif isinstance(value, (dict, list)):
         found.walk(where, value)
+    elif type(value) in (int, float):
+        found.number(where, value, holder, key)
 
 
 def extras_of(path: str, holder: dict[str, Any], spec: Mapping[str, Spec]) -> list[Segment]:

@@ -6,7 +6,6 @@ extra fields) are held until the answer is complete; finish reasons are held unt
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 from services.relay.domain.answer import CALL_FORMS, TEXT_FIELDS
 
 MAX_CALLS = 1024
+MAX_HELD_DELTAS = 16_384
+"""Held deltas of one answer; beyond them they are put together, and go out as one."""
 MAX_NAME_CHARS = 1024
 FORMS = frozenset(form for form, _ in CALL_FORMS)
 PARTS = {"function_call": ("arguments",), "audio": ("transcript", "data")}
@@ -38,7 +39,7 @@ class ChoiceState:
     def say(self, delta: dict[str, Any]) -> None:
         """Keeps a delta's text."""
         for name in TEXT_FIELDS:
-            if isinstance(text := delta.get(name), str) and self.said_chars <= SAID_MAX:
+            if isinstance(text := delta.get(name), str) and text and self.said_chars <= SAID_MAX:
                 self.said.setdefault(name, []).append(text)
                 self.said_chars += len(text)
 
@@ -49,6 +50,7 @@ class StreamState:
     def __init__(self) -> None:
         self.choices: dict[int, ChoiceState] = {}
         self.template: dict[str, Any] = {}
+        self._held = 0
 
     def choice(self, index: int) -> ChoiceState:
         """State of a choice, created when first seen."""
@@ -70,17 +72,29 @@ class StreamState:
         return {**self.template, "choices": [choice]}
 
     def hold(self, index: int, delta: dict[str, Any], names: Iterator[str] | list[str]) -> None:
-        """Moves members out of a delta into the held ones."""
+        """Moves members out of a delta into the held ones. Raises ValueError like `assembled`."""
         held = {name: delta.pop(name) for name in list(names)}
-        if held:
-            self.choice(index).held.append(held)
+        if not held:
+            return
+        self.choice(index).held.append(held)
+        self._held += 1
+        if self._held > MAX_HELD_DELTAS:
+            self._put_together()
+
+    def _put_together(self) -> None:
+        """A delta of few bytes takes many in memory, so not as many are kept as fit into an answer."""
+        for index, message in self.assembled():
+            choice = self.choices[index]
+            choice.held, choice.inexact = [message], True
+        self._held = len(self.choices)
 
     def assembled(self) -> list[tuple[int, dict[str, Any]]]:
         """(choice, message) of what is held, deltas joined. Raises ValueError when a provider sends nonsense."""
         messages = []
         for index, choice in sorted(self.choices.items()):
             if choice.held:
-                message, choice.inexact = assemble(choice.held)
+                message, inexact = assemble(choice.held)
+                choice.inexact |= inexact
                 messages.append((index, message))
         return messages
 
@@ -173,7 +187,8 @@ class _Call:
 def assemble(deltas: list[dict[str, Any]]) -> tuple[dict[str, Any], bool]:
     """(one message of held deltas, whether clients could join the deltas to something else).
 
-    Linear in the deltas. Raises ValueError for more calls than any answer has.
+    Linear in the deltas, with which it shares what is not joined: who changes the message must not release them.
+    Raises ValueError for more calls than any answer has.
     """
     message: dict[str, Any] = {}
     pieces: dict[str, list[str]] = {}
@@ -185,20 +200,21 @@ def assemble(deltas: list[dict[str, Any]]) -> tuple[dict[str, Any], bool]:
             if key == "tool_calls":
                 for call in value or ():
                     inexact |= "index" not in call
-                    calls.setdefault(call.get("index", len(calls)), _Call()).add(call)
+                    position = call.get("index", len(calls))
+                    calls.setdefault(position, _Call()).add({"index": position, **call})
                 if len(calls) > MAX_CALLS:
                     raise ValueError("too many tool calls")
             elif key in PARTS and isinstance(value, dict):
                 parts.setdefault(key, _Joined(PARTS[key])).add(value)
             elif isinstance(value, list) and isinstance(known := message.setdefault(key, []), list):
-                known.extend(copy.deepcopy(value))
+                known.extend(value)
             elif isinstance(value, str) and (key in pieces or key not in message):
                 pieces.setdefault(key, []).append(value)
                 message.setdefault(key, "")
             else:
                 inexact |= key in message
                 pieces.pop(key, None)
-                message[key] = copy.deepcopy(value)
+                message[key] = value
     message |= {key: "".join(texts) for key, texts in pieces.items()}
     message |= {key: part.done() for key, part in parts.items()}
     if calls:

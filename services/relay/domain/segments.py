@@ -1,11 +1,13 @@
 """Every text of a chat request that the guardrail judges, with the place its replacement goes.
 
 Scanned: each message's text whatever its role, text parts, tool results, assistant tool-call arguments (as
-JSON), names, tool descriptions and schemas, `prediction`, text files, and every other string, object keys included.
+JSON), names, tool descriptions and schemas, `prediction`, text files, and every other string and number, object keys
+included. A masked number becomes a string.
 
 Not scanned, and nothing else: the keys of the API itself (`KNOWN_KEYS`); values of enum fields where they
-are one of the documented values (`ENUMS`); ids (`id`, `tool_call_id`) of at most 64 id characters; `model`,
-which must name a known model and is replaced before sending. An id or enum that is anything else is scanned.
+are one of the documented values (`ENUMS`); ids (`id`, `tool_call_id`) of at most 64 id characters; numbers of the
+API's own fields, which have a range (`_RANGED`, `logit_bias`), and bounds and positions (`_BOUNDS`) below a billion;
+`model`, which must name a known model and is replaced before sending. Anything else in these places is scanned.
 """
 
 from __future__ import annotations
@@ -67,6 +69,15 @@ ENUMS: Mapping[str, frozenset[str]] = {
 _ID = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
 _ID_KEYS = frozenset(("id", "tool_call_id"))
 _NAME_KEYS = frozenset(("name", "$ref", "file_id"))
+_RANGED = words("max_tokens max_completion_tokens n temperature top_p presence_penalty frequency_penalty top_logprobs")
+_BOUNDS = words(
+    """
+    minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems
+    minProperties maxProperties minContains maxContains seed index start_index end_index
+    """
+)
+_LEAST_SCANNED_BOUND = 10**9
+_LARGEST_PLAIN_FLOAT = 1e22
 _BINARY_PARTS = frozenset(("image_url", "input_audio", "file", "image", "audio", "video_url", "input_image"))
 
 
@@ -111,6 +122,9 @@ class Collector:
                 for index, message in enumerate(value):
                     self._message(f"messages[{index}]", message)
                 self._role = ""
+            elif key == "logit_bias" and isinstance(value, dict):
+                for name in value:
+                    self.add(f"{below(key, name)}#key", IMMUTABLE, name)
             else:
                 self._member(body, key, value, key[:MAX_PATH_CHARS])
         return self.segments
@@ -200,8 +214,19 @@ class Collector:
                 self.add(path, TEXT, value, holder, key)
         elif kind is dict or kind is list:
             self.walk(path, value, key)
-        elif kind is float and not math.isfinite(value):
-            raise BadRequest(f"{path} is not a finite number", param=path)
+        elif (kind is int or kind is float) and not (path == key and key in _RANGED):
+            self.number(path, value, holder, key)
+
+    def number(self, path: str, value: int | float, holder: Any, key: Any) -> None:
+        """A number as a reader would see it, so that digits are found however JSON spells them."""
+        if type(value) is float:
+            if not math.isfinite(value):
+                raise BadRequest(f"{path} is not a finite number", param=path)
+            if value.is_integer() and abs(value) < _LARGEST_PLAIN_FLOAT:
+                value = int(value)
+        if key in _BOUNDS and abs(value) < _LEAST_SCANNED_BOUND:
+            return
+        self.add(path, TEXT, str(value), holder, key)
 
     def walk(self, path: str, value: Any, key: str = "") -> None:
         """Every string below a value. `required` lists property names, which cannot be masked."""
@@ -219,8 +244,8 @@ class Collector:
                 self.add(where, IMMUTABLE if fixed else TEXT, inner, None if fixed else value, index)
             elif isinstance(inner, (dict, list)):
                 self.walk(where, inner, key)
-            elif isinstance(inner, float) and not math.isfinite(inner):
-                raise BadRequest(f"{where} is not a finite number", param=where)
+            elif type(inner) in (int, float):
+                self.number(where, inner, value, index)
 
 
 def below(path: str, name: str) -> str:

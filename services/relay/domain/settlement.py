@@ -71,3 +71,18 @@ def settle_refused(
 def settle_unknown(reservation: int) -> Settlement:
     """The request was sent and nothing is known of its outcome."""
     return Settlement(0, unconfirmed=reservation, estimated=True)
+
+
+_NOT_BILLED = frozenset((500, 501, 503, 505, 521, 523, 529))
+"""Failures by which a provider says that it did not serve the request, or a gateway that it did not pass it on."""
+
+
+def may_be_billed(status: int, code: str | None) -> bool:
+    """Whether an attempt that ended with this status, not 200, may have cost something all the same.
+
+    A gateway that lost its provider's answer (502, 504, 524), a time-out (408), an answer without its content (204)
+    and a prompt that a provider's own filter read and refused say nothing of what the provider did.
+    """
+    if status < 300 or code == "content_filter":
+        return True
+    return status in (408, 499) or (status >= 500 and status not in _NOT_BILLED)

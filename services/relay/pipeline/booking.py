@@ -16,7 +16,7 @@ from services.relay.pipeline.events import add_captures, add_decision, add_reque
 from services.relay.pipeline.exchange import Attempt, Exchange
 from services.relay.pipeline.metrics import OVERRUN_NANO_USD, REQUEST_SECONDS, REQUESTS, UPSTREAM_SECONDS
 from services.relay.pipeline.refusals import PolicyRefusal
-from services.relay.ports import Journal
+from services.relay.ports import Journal, Reservation
 
 CANCELLED_STATUS = 499
 
@@ -31,15 +31,14 @@ class Booking:
     def answered(self, x: Exchange, status_code: int = 200) -> None:
         """The answer was passed on."""
         if x.attempt is not None:
-            self._settle(x, x.attempt, _as_answered(x, x.attempt))
+            self._settle(x, x.attempt.reservation, _as_answered(x, x.attempt))
         self._close(x, status_code, "ok", "")
 
     def refused(self, x: Exchange, error: OrcaError) -> None:
         """The request or its answer ends with an error. The attempt, if one is open, says what it cost."""
         policy = isinstance(error, PolicyRefusal)
         if x.attempt is None:
-            if x.reservation is not None:
-                x.reservation.cancel()
+            self._give_back(x)
             if not policy and error.code != "policy_unavailable":
                 self._decide(x, error)
         else:
@@ -49,31 +48,42 @@ class Booking:
             else:
                 self._decide(x, error)
                 end = _as_failed(x, x.attempt)
-            self._settle(x, x.attempt, end)
+            self._settle(x, x.attempt.reservation, end)
         status = "blocked" if policy else "error"
         self._close(x, 200 if x.first_byte_s is not None else error.status, status, error.code)
 
     def cancelled(self, x: Exchange) -> None:
         """The client left, or the process stops: what was delivered is charged, the rest is unconfirmed."""
         if x.attempt is not None:
-            self._settle(x, x.attempt, _as_failed(x, x.attempt))
-        elif x.reservation is not None:
-            x.reservation.cancel()
+            self._settle(x, x.attempt.reservation, _as_failed(x, x.attempt))
+        else:
+            self._give_back(x)
         self._close(x, CANCELLED_STATUS, "cancelled", "client_disconnected")
 
     def _decide(self, x: Exchange, error: OrcaError) -> None:
         plane = "credit" if error.status == 402 or error.code in ("credit_held", "ledger_unavailable") else "upstream"
         add_decision(x, Decision(plane=plane, outcome="refuse", code=error.code))
 
-    def _settle(self, x: Exchange, attempt: Attempt, end: Settlement) -> None:
-        spend = attempt.reservation.settle(
+    def _give_back(self, x: Exchange) -> None:
+        """No attempt is open: the reservation goes back, but for what failed attempts may cost."""
+        if x.reservation is None:
+            return
+        if not x.unknown_nano_usd:
+            x.reservation.cancel()
+            return
+        self._settle(x, x.reservation, Settlement(0, estimated=True))
+
+    def _settle(self, x: Exchange, reservation: Reservation, end: Settlement) -> None:
+        spend = reservation.settle(
             settled_nano_usd=end.settled,
-            unconfirmed_nano_usd=end.unconfirmed,
+            unconfirmed_nano_usd=end.unconfirmed + x.unknown_nano_usd,
             blocked_nano_usd=end.blocked,
             overrun_nano_usd=end.overrun,
         )
         spend.estimated = end.estimated
-        spend.model, spend.channel_id, spend.attempt = x.model, attempt.channel.channel_id, attempt.number
+        spend.model, spend.attempt = x.model, x.attempts
+        if x.attempt is not None:
+            spend.channel_id = x.attempt.channel.channel_id
         spend.input_tokens = end.usage.input_tokens
         spend.cached_input_tokens = end.usage.cached_input_tokens
         spend.output_tokens = end.usage.output_tokens
@@ -97,8 +107,13 @@ class Booking:
 
 def _terms(x: Exchange, attempt: Attempt) -> tuple:  # type: ignore[type-arg]
     delivered = Delivered(len(attempt.body), attempt.received_bytes, attempt.delivered_bytes)
-    reserved = attempt.reservation.amount_nano_usd
+    reserved = _reserved(x, attempt)
     return reserved, attempt.usage, delivered, attempt.case, x.shape.choices, x.price
+
+
+def _reserved(x: Exchange, attempt: Attempt) -> int:
+    """What was reserved for this attempt, beside those before it that may be billed."""
+    return attempt.reservation.amount_nano_usd - x.unknown_nano_usd
 
 
 def _as_answered(x: Exchange, attempt: Attempt) -> Settlement:
@@ -108,5 +123,5 @@ def _as_answered(x: Exchange, attempt: Attempt) -> Settlement:
 def _as_failed(x: Exchange, attempt: Attempt) -> Settlement:
     """A cut answer: what was delivered; nothing delivered and no usage is an unknown outcome."""
     if attempt.usage is None and not attempt.delivered_bytes:
-        return settle_unknown(attempt.reservation.amount_nano_usd)
+        return settle_unknown(_reserved(x, attempt))
     return settle_answered(*_terms(x, attempt))

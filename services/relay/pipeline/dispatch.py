@@ -1,9 +1,9 @@
 """Check 8: one upstream attempt after the other until a provider answers.
 
 Each attempt is recomputed on its exact bytes, topped up and journalled before anything is sent. Failover
-happens on connect error, 429 and 5xx, before the first byte, never for anything else. A provider that
-refused with a status is taken as not having billed, so its reservation serves the next attempt; one whose
-outcome is unknown keeps its own.
+happens on connect error, 429 and 5xx, before the first byte, never for anything else. An attempt that was
+refused with a status that says so is not billed, and what was reserved serves the next one; one that may be
+billed (`may_be_billed`) keeps its worst case, and the next is reserved beside it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import msgspec
 
 from orca.auth.v1.auth_pb2 import ChannelRecord
 from orca.events.v1.events_pb2 import Spend
+from orca.guardrail.v1.guardrail_pb2 import OUTPUT_MODE_NONE
 from services.common.clock import Clock
 from services.common.errors import OrcaError
 from services.common.tracing import SpanKind, enabled, span
 from services.relay.domain.request import write_output_limit
 from services.relay.domain.routing import failover_order
+from services.relay.domain.settlement import may_be_billed
 from services.relay.domain.worst_case import worst_case
 from services.relay.pipeline.events import spend_envelope
 from services.relay.pipeline.exchange import Attempt, Exchange
@@ -83,7 +85,7 @@ class Dispatcher:
         attempt.answer = answer
         if answer.status == 200:
             return answer
-        refusal = await self._refused(x, answer)
+        refusal = await self._refused(x, attempt, answer)
         x.attempt = None
         if answer.status == 429 or answer.status >= 500:
             raise _TryNext(refusal)
@@ -117,7 +119,7 @@ class Dispatcher:
         if x.reservation is None:
             raise RuntimeError("nothing was reserved")
         try:
-            await x.reservation.top_up(case.amount_nano_usd)
+            await x.reservation.top_up(case.amount_nano_usd + x.unknown_nano_usd)
         except OrcaError as refused:
             raise named(refused, x, case) from None
         if x.may_refuse_output and not await x.reservation.cover_refusal(case.amount_nano_usd):
@@ -133,15 +135,18 @@ class Dispatcher:
         spend.model, spend.channel_id, spend.attempt = x.model, attempt.channel.channel_id, attempt.number
         return OpenAttempt(x.request_id, 1, spend_envelope(x, spend))
 
-    async def _refused(self, x: Exchange, answer: Answer) -> OrcaError:
-        """The error for a provider's status. Its words are passed on only where they speak of the request
-        and no output rule is enforced; never for its credential's sake."""
+    async def _refused(self, x: Exchange, attempt: Attempt, answer: Answer) -> OrcaError:
+        """The error for a provider's status; notes what it may have cost. Its words are passed on only where they
+        speak of the request and no output rule would have to judge them; never for its credential's sake."""
         try:
             raw = await answer.read()
         except Interrupted:
             raw = b""
         finally:
             answer.abort()
+        message, param, code = _provider_words(raw)
+        if may_be_billed(answer.status, code):
+            x.unknown_nano_usd += attempt.case.amount_nano_usd
         if answer.status == 429:
             return OrcaError(
                 "the provider is rate limiting this model",
@@ -152,11 +157,10 @@ class Dispatcher:
             )
         if answer.status not in _CALLER_MISTAKES:
             return upstream_error(f"the provider answered with status {answer.status}")
-        message, param, code = _provider_words(raw)
         # Some providers repeat the credential they were sent.
-        secret = x.attempt.channel.api_key if x.attempt is not None else ""
+        secret = attempt.channel.api_key
         echoed = bool(secret) and any(secret in words for words in (message, param or "", code or ""))
-        if x.output_enforced or not message or echoed:
+        if x.output_mode != OUTPUT_MODE_NONE or not message or echoed:
             message, param, code = "the provider refused the request as invalid", None, None
         return OrcaError(
             message,

@@ -62,6 +62,8 @@ class Exchange:
     case: WorstCase | None = None
     attempt: Attempt | None = None
     attempts: int = 0
+    unknown_nano_usd: int = 0
+    """Worst cases of failed attempts that may be billed: part of the reservation, unconfirmed at its end."""
     guardrail: PolicyRef = field(default_factory=PolicyRef)
     firewall: PolicyRef = field(default_factory=PolicyRef)
     output_mode: int = OUTPUT_MODE_NONE

@@ -29,6 +29,8 @@ from services.relay.pipeline.textguard import Pieces, TextGuard, TextRefused
 from services.relay.upstream.port import Answer, Interrupted
 
 Chunk = dict[str, Any]
+MAX_WAITING = 1024
+"""Chunks kept until the first content; those beyond say nothing that these did not, and are dropped."""
 
 
 class StreamRelay:
@@ -146,7 +148,10 @@ class StreamRelay:
                 state.say(delta)
             flowing = ("role", *TEXT_FIELDS)
             held = [n for n in delta if n in ("tool_calls", "function_call") or (self._guard and n not in flowing)]
-            self._state.hold(index, delta, [name for name in held if delta[name] is not None])
+            try:
+                self._state.hold(index, delta, [name for name in held if delta[name] is not None])
+            except ValueError:
+                raise too_many_calls() from None
             if self._guard is not None:
                 self._take_text(index, delta, pieces)
                 if self._x.output_enforced and choice.get("logprobs") is not None:
@@ -184,7 +189,9 @@ class StreamRelay:
             return
         size = sum(text_bytes(choice["delta"]) for chunk in chunks for choice in chunk["choices"])
         if not size and not self._reply.started:
-            self._waiting += chunks
+            free = MAX_WAITING - len(self._waiting)
+            self._waiting += chunks[:free]
+            self._filter.dropped += len(chunks[free:])
             return
         if not self._reply.started:
             self._x.first_byte_s = self._planes.clock.monotonic_s()
@@ -216,7 +223,7 @@ class StreamRelay:
         try:
             messages = self._state.assembled()
         except ValueError:
-            raise upstream_error("the provider sent more tool calls than an answer can have") from None
+            raise too_many_calls() from None
         changed = await judge_calls(self._planes, self._x, messages, lambda: self._whole(messages))
         changed |= any(self._state.choice(index).inexact for index, _ in messages)
         segments = [s for i, m in messages for s in texts_of(f"choices[{i}].delta", m)]
@@ -232,3 +239,8 @@ class StreamRelay:
         if self._x.captured is not None:
             self._x.delivered.append(frames)
         return frames + DONE_FRAME
+
+
+def too_many_calls() -> OrcaError:
+    """No answer has as many."""
+    return upstream_error("the provider sent more tool calls than an answer can have")

@@ -73,6 +73,8 @@ class FakeReservation:
     ended: str = ""
 
     async def top_up(self, worst_case_nano_usd: int) -> None:
+        if self.credit.limit is not None and worst_case_nano_usd > self.credit.limit:
+            raise Refused(self.credit.limit)
         self.amount_nano_usd = max(self.amount_nano_usd, worst_case_nano_usd)
 
     async def cover_refusal(self, worst_case_nano_usd: int) -> bool:
@@ -198,6 +200,7 @@ class FakeGuardrail(guardrail_pb2_grpc.GuardrailServiceServicer):
         self.delay: asyncio.Event | None = None
         self.calls = 0
         self.may_refuse_output = False
+        self.flags_only = False
         self.needs_sources = False
         self.opened: list[guardrail_pb2.StreamOpen] = []
 
@@ -216,7 +219,7 @@ class FakeGuardrail(guardrail_pb2_grpc.GuardrailServiceServicer):
             policy=PolicyRef(id="grd_1", name="baseline", version=3),
             outcome=guardrail_pb2.OUTCOME_PASSED,
             output_mode=self._output_mode(),
-            output_enforced=guardrail_pb2.STAGE_OUTPUT in self.stages,
+            output_enforced=guardrail_pb2.STAGE_OUTPUT in self.stages and not self.flags_only,
             needs_sources=self.needs_sources,
             may_refuse_output=self.may_refuse_output or guardrail_pb2.STAGE_OUTPUT in self.stages,
         )

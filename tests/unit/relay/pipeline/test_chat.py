@@ -193,6 +193,74 @@ async def test_providers_refusals_are_told_apart() -> None:
         assert relay.journal.of("spend") == []
 
 
+FILTERED = {"error": {"message": "no", "code": "content_filter"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (502, {}, (502, "upstream_error")),
+        (504, {}, (502, "upstream_error")),
+        (524, {}, (502, "upstream_error")),
+        (408, {}, (502, "upstream_error")),
+        (202, {}, (502, "upstream_error")),
+        (400, FILTERED, (400, "content_filter")),
+    ],
+)
+async def test_an_attempt_that_may_be_billed_stays_counted(status: int, body: Any, expected: tuple[int, str]) -> None:
+    async with Provider(json_answer((status, body))) as provider:
+        relay = Relay(channel(provider.url))
+        assert (await relay.call(body=chat())).error == expected
+    [spend] = relay.journal.of("spend")
+    assert (spend.settled_nano_usd, spend.blocked_nano_usd, spend.estimated) == (0, 0, True)
+    # The worst case of the bytes that were sent, which are fewer than those that came.
+    assert 2_000_000 < spend.unconfirmed_nano_usd < spend.reservation_nano_usd
+
+
+async def test_failover_past_an_attempt_that_may_be_billed_reserves_beside_it() -> None:
+    async with (
+        Provider(json_answer((504, {}))) as lost,
+        Provider(json_answer((502, {}))) as gone,
+        Provider(json_answer((200, completion({"content": "ok"})))) as up,
+    ):
+        relay = Relay(channel(lost.url), channel(gone.url, priority=1), channel(up.url, priority=2))
+        relay.credit.limit = 10**9
+        assert (await relay.call(body=chat())).status == 200
+    [spend] = relay.journal.of("spend")
+    one = spend.reservation_nano_usd // 3
+    assert spend.reservation_nano_usd == 3 * one
+    assert (spend.settled_nano_usd, spend.unconfirmed_nano_usd, spend.estimated) == (11_000, 2 * one, False)
+    assert relay.journal.of("request")[0].cost_nano_usd == 11_000
+    # A successor of a killed relay would count what all of them may cost.
+    assert [a.envelope.spend.unconfirmed_nano_usd for a in relay.journal.opened] == [one, 2 * one, 3 * one]
+
+
+async def test_credit_for_one_attempt_does_not_pay_for_a_second_that_may_be_billed_too() -> None:
+    async with (
+        Provider(json_answer((504, {}))) as lost,
+        Provider(json_answer((200, completion({"content": "ok"})))) as up,
+    ):
+        relay = Relay(channel(lost.url), channel(up.url, priority=1))
+        relay.credit.limit = 3_000_000
+        assert (await relay.call(body=chat())).error == (402, "credit_limit_exceeded")
+        assert not up.headers
+    [spend] = relay.journal.of("spend")
+    assert spend.settled_nano_usd == 0
+    assert 2_000_000 < spend.unconfirmed_nano_usd <= spend.reservation_nano_usd
+
+
+async def test_the_words_of_a_refusal_are_withheld_where_an_output_rule_would_judge_them() -> None:
+    error = {"error": {"message": "the model saw a secret", "param": "a secret", "code": "a_secret"}}
+    async with Provider(json_answer((400, error))) as provider:
+        relay = Relay(channel(provider.url))
+        told = await relay.call(body=chat())
+        relay.guardrail.stages, relay.guardrail.flags_only = {2}, True
+        withheld = await relay.call(body=chat())
+    assert told.json["error"]["message"] == "the model saw a secret"
+    assert withheld.error == (400, "upstream_rejected")
+    assert "secret" not in withheld.body.decode()
+
+
 async def test_output_masks_blocks_and_withholds_logprobs() -> None:
     message = {"content": "a secret", "tool_calls": [
         {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a":"secret"}'}}]}  # fmt: skip

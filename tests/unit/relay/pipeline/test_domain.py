@@ -102,9 +102,21 @@ def test_sse_events_do_not_depend_on_cuts(newline: str, cuts: list[int]) -> None
 
 
 def test_sse_events_are_bounded() -> None:
-    for chunk in (b"data: " + b"x" * 100, b"data: xxxxxxx\n" * 10):
+    for chunk in (b"data: " + b"x" * 100, b"data: xxxxxxx\n" * 10, b": xxxxxxxxxx\n" * 5, b"data:\n" * 20):
         with pytest.raises(EventTooLarge):
             SseParser(50).feed(chunk)
+        with pytest.raises(EventTooLarge):
+            parser = SseParser(50)
+            for at in range(len(chunk)):
+                parser.feed(chunk[at : at + 1])
+    assert SseParser(50).feed(b"data: xxxxxxx\n\n" * 10) == [b"xxxxxxx"] * 10
+
+
+def test_a_line_that_never_ends_is_read_once() -> None:
+    # Looking at the line again with every byte would take hours.
+    parser = SseParser()
+    for _ in range(1_000_000):
+        assert not parser.feed(b"x")
 
 
 @pytest.mark.parametrize(
@@ -188,13 +200,64 @@ def test_every_text_of_a_request_is_a_segment() -> None:
         ({"modalities": ["text", "audio"]}, "modalities"), ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {}}]}]},
          "messages[0].content[0].cache_control"),
-        ({"metadata": {"x": "y"}, "store": True}, None),
+        ({"metadata": {"x": {"y": 1}}, "store": True, "logit_bias": {"5": 1}, "stop": ["x"]}, None),
+        ({"messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": "{}", "x": {}}}]},
+         "messages[0].function_call.x"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, None),
+        ({"tool_choice": {"type": "function", "function": {"name": "f", "budget": 1}}}, "tool_choice.function.budget"),
+        ({"tool_choice": {"type": "web_search"}}, "tool_choice.type"),
+        ({"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"x": 1}]}}},
+         "tool_choice.allowed_tools.tools[0].x"),
+        ({"function_call": {"name": "f", "x": 1}}, "function_call.x"), ({"function_call": "auto"}, None),
+        ({"stream_options": {"include_usage": True, "include_obfuscation": False}}, None),
+        ({"stream_options": {"search": True}}, "stream_options.search"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"x": {"y": 1}}}}}, None),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "x": 1}}},
+         "response_format.json_schema.x"),
+        ({"response_format": {"type": "text", "tools": []}}, "response_format.tools"),
+        ({"tools": [{"type": "custom", "custom": {"name": "n", "format": {"type": "grammar", "grammar": {"x": 1}}}}]},
+         "tools[0].custom.format.grammar.x"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {"x": {"y": 1}}}}]}, None),
+        ({"user": {"search": True}}, "user"),
     ],
 )  # fmt: skip
 def test_unpriced_fields_are_named_by_path(fields: dict[str, object], path: str | None) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
     assert unpriced_field(body) == path
     assert unpriced_field(body, ["messages.content.cache_control"]) == (None if path and "cache" in path else path)
+
+
+CARD = 4111111111111111
+
+
+def test_numbers_are_read_where_a_caller_may_put_any() -> None:
+    schema = {"type": "integer", "default": CARD, "enum": [CARD, 7], "maximum": CARD, "minimum": 3, "maxItems": 2.0}
+    body = {
+        "model": "m", "max_tokens": 5, "temperature": 0.5, "seed": 12, "logit_bias": {"50256": -100}, "x": {"n": 5},
+        "metadata": {"card": float(CARD), "big": 10**400, "small": 1e-07, "yes": True},
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "t", "card": CARD}]}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}],
+    }  # fmt: skip
+    segments = collect_request(body)
+    numbers = [(s.path, s.text) for s in segments if s.kind == "text" and s.text != "t"]
+    assert numbers == [
+        ("x.n", "5"), ("metadata.card", str(CARD)), ("metadata.big", str(10**400)), ("metadata.small", "1e-07"),
+        ("messages[0].content[0].card", str(CARD)), ("tools[0].function.parameters.default", str(CARD)),
+        ("tools[0].function.parameters.enum[0]", str(CARD)), ("tools[0].function.parameters.enum[1]", "7"),
+        ("tools[0].function.parameters.maximum", str(CARD)),
+    ]  # fmt: skip
+    assert [s.text for s in segments if s.kind == "immutable"] == [
+        "50256",
+        "x",
+        "card",
+        "big",
+        "small",
+        "yes",
+        "card",
+        "f",
+    ]
+    apply_replacements(segments, [(i, "[CARD]") for i, s in enumerate(segments) if s.text == str(CARD)])
+    assert (schema["default"], schema["enum"]) == ("[CARD]", ["[CARD]", 7])
 
 
 def test_an_id_is_only_exempt_where_the_api_gave_it_out() -> None:

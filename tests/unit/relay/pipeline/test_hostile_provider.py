@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.relay.domain.chunks import assemble
+from services.relay.domain.chunks import MAX_HELD_DELTAS, StreamState, assemble
 from services.relay.domain.data_text import text_of_data
 from services.relay.domain.segments import IMMUTABLE, MAX_PATH_CHARS, TEXT, UNSUPPORTED, collect_request
+from services.relay.pipeline.streaming import MAX_WAITING
 from tests.unit.relay.pipeline.support import Provider, Relay, channel, chat, completion
 from tests.unit.relay.pipeline.test_chat import json_answer
 from tests.unit.relay.pipeline.test_streaming import call_delta, chunk, events, stream_of, usage_chunk
@@ -108,6 +109,29 @@ def test_many_pieces_are_joined_in_linear_time() -> None:
     message, inexact = assemble([call] * count + [{"annotations": [{}]}] * count)
     assert len(message["tool_calls"][0]["function"]["arguments"]) == 100 * count
     assert (len(message["annotations"]), inexact) == (count, False)
+
+
+def test_pieces_of_a_held_answer_are_not_kept_without_end() -> None:
+    state, many = StreamState(), 3 * MAX_HELD_DELTAS
+    for number in range(many):
+        for index, name in ((0, "f"), (5, "g")):
+            head = {"id": f"call_{index}", "function": {"name": name, "arguments": ""}} if not number else {}
+            state.hold(0, {"tool_calls": [{"index": index, "function": {"arguments": "x"}, **head}]}, ["tool_calls"])
+    assert len(state.choices[0].held) <= MAX_HELD_DELTAS
+    [(choice, message)] = state.assembled()
+    assert (choice, state.choices[0].inexact) == (0, True)
+    assert [(c["id"], c["function"]["name"], len(c["function"]["arguments"])) for c in message["tool_calls"]] == [
+        ("call_0", "f", many - 1), ("call_5", "g", many - 1)
+    ]  # fmt: skip
+
+
+async def test_chunks_without_content_are_not_kept_without_end() -> None:
+    raw = events(*[chunk({"role": "assistant"})] * 12 * MAX_WAITING, chunk({"content": "x"}), chunk({}, finish="stop"))
+    async with Provider(stream_of(raw)) as provider:
+        answered = await Relay(channel(provider.url)).call(body=chat(stream=True))
+    assert answered.text() == "x"
+    # What one read brings along with the content goes out with it.
+    assert len(answered.frames) < 4 * MAX_WAITING
 
 
 SAID = "card 4111 1111 1111 1111 ü"
