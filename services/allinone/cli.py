@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -95,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("file", type=Path)
     verify.set_defaults(command=_audit_verify)
     return parser
+
+
+def own_command() -> str:
+    """How a person starts this command from here: by its name, or by the path it was started with."""
+    started = Path(sys.argv[0])
+    return str(started) if started.name == "orca" and shutil.which("orca") is None else "orca"
 
 
 def _audit_verify(_settings: Settings, args: argparse.Namespace) -> int:
@@ -215,7 +222,7 @@ async def _embedded(settings: Settings) -> int:
         await running.start()
         await operator.start()
         settle_heap()
-        print(embedded.banner(running), flush=True)
+        print(embedded.banner(running, own_command()), flush=True)
         await stop.wait()
     finally:
         await operator.stop()

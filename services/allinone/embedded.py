@@ -164,14 +164,14 @@ async def build(settings: Settings) -> Embedded:
     )
 
 
-def banner(running: Embedded) -> str:
-    """What to print once ready: URLs always; credentials only on the first start."""
+def banner(running: Embedded, command: str) -> str:
+    """What to print once ready: URLs always; credentials only on the first start. `command` starts orca here."""
     relay, management = f"http://{running.relay_address}", f"http://{running.management_address}"
     lines = ["Orca is ready.", f"  relay URL       {relay}/v1", f"  management URL  {management}"]
     first = running.first_access
     if first is None:
         lines += [
-            "  regain access   orca admin reset-password · orca admin new-key",
+            f"  regain access   {command} admin reset-password · {command} admin new-key",
         ]
         return "\n".join(lines)
     body = '{"model": "orca/echo", "messages": [{"role": "user", "content": "Hello, Orca"}]}'

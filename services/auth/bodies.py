@@ -124,6 +124,12 @@ class KeyUpdate(Body):
     owner_user_id: str | None = None
 
 
+class Successor(Body):
+    """A key's successor: everything but its name is its predecessor's."""
+
+    name: str = ""
+
+
 class ChannelModelBody(Body):
     """A model and its name upstream."""
 

@@ -64,8 +64,9 @@ def key_routes(store: Store, operations: KeyOperations, ledger: Ledger) -> APIRo
         return ok(None)
 
     @router.post("/api/token/{key_id}/successor")
-    async def key_successor(key_id: str, principal: Developer) -> Answer:
-        row, secret = await operations.create_key(principal, {}, await found(principal, key_id))
+    async def key_successor(key_id: str, principal: Developer, body: bodies.Successor | None = None) -> Answer:
+        changes = given(body) if body is not None else {}
+        row, secret = await operations.create_key(principal, changes, await found(principal, key_id))
         return ok((await shown(principal, [row], secret))[0])
 
     return router

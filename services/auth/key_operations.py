@@ -33,7 +33,9 @@ class KeyOperations:
     async def create_key(
         self, principal: Principal, changes: Mapping[str, Any], predecessor: Any | None = None
     ) -> tuple[Any, str]:
-        """(row, plaintext). A successor shares its predecessor's scope and credit account."""
+        """(row, plaintext). A successor shares its predecessor's scope and credit account; a new key is its maker's
+        unless another owner is named."""
+        changes = {name: value for name, value in changes.items() if (name, value) != ("owner_user_id", None)}
         base = fields_of(predecessor) if predecessor is not None else KeyFields(owner_user_id=principal.user_id)
         fields = apply(base, changes)
         if not fields.name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -63,7 +64,7 @@ class Operations:
                     created_time=self.store.now_s(),
                 )
             )
-            await change.audit("access_token_create", "access_token", token_id)
+            await _audit_account(change, "access_token_create", "access_token", token_id)
         self._settle.notify()
         return token_id, token
 
@@ -75,7 +76,7 @@ class Operations:
             )
             if not deleted.rowcount:
                 raise NotFound("no such access token")
-            await change.audit("access_token_delete", "access_token", token_id)
+            await _audit_account(change, "access_token_delete", "access_token", token_id)
         self._settle.notify()
 
     async def update_user(self, user_id: str, *, name: str | None = None, password: str | None = None) -> None:
@@ -84,11 +85,11 @@ class Operations:
         async with self.store.change(user_id, "") as change:
             if name is not None:
                 await change.tx.execute(USERS.update().where(USERS.c.id == user_id).values(name=name))
-                await change.audit("user_update", "user", user_id)
+                await _audit_account(change, "user_update", "user", user_id)
             if hashed is not None:
                 await change.tx.execute(USERS.update().where(USERS.c.id == user_id).values(password_hash=hashed))
                 await change.tx.execute(SESSIONS.delete().where(SESSIONS.c.user_id == user_id))
-                await change.audit("password_change", "user", user_id)
+                await _audit_account(change, "password_change", "user", user_id)
         self._settle.notify()
 
     async def create_workspace(self, actor_id: str, name: str, plan: str, owner_id: str) -> Any:
@@ -120,7 +121,10 @@ class Operations:
             await change.tx.execute(
                 WORKSPACES.update().where(WORKSPACES.c.id == workspace_id).values(**values, revision=change.revision)
             )
+            row = (await change.tx.execute(sa.select(WORKSPACES).where(WORKSPACES.c.id == workspace_id))).one()
             await change.audit("workspace_update", "workspace", workspace_id, fields=sorted(values))
+            told = {**row.settings, "name": row.name, "plan": row.plan}
+            await change.publish("workspace", workspace_id, "update", change.revision, told)
         await self._settle(change.revision)
         return await self.store.workspace(workspace_id)
 
@@ -204,6 +208,14 @@ class Operations:
                 await change.tx.execute(MEMBERS.update().where(*where).values(role=int(role)))
                 await change.audit("member_update", "user", user_id, role=role.name.lower())
         self._settle.notify()
+
+
+async def _audit_account(change: Change, verb: str, target_type: str, target_id: str) -> None:
+    """A user's change of the own account is in the audit log of each workspace that the account acts in."""
+    query = sa.select(MEMBERS.c.workspace_id).join(WORKSPACES, WORKSPACES.c.id == MEMBERS.c.workspace_id)
+    mine = query.where(MEMBERS.c.user_id == change.actor_id, WORKSPACES.c.deleted.is_(False))
+    for workspace_id in sorted((await change.tx.execute(mine)).scalars()) or [""]:
+        await replace(change, workspace_id=workspace_id).audit(verb, target_type, target_id)
 
 
 def _check_change(principal: Principal, current: int, role: Role | None) -> None:

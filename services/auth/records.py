@@ -25,6 +25,12 @@ SETTINGS: Mapping[str, Any] = {
     "capture_bodies": False,
 }
 RETENTION_MAX_DAYS = 180
+_AMOUNTS: Mapping[str, str] = {
+    "input_usd_per_mtok": "input_nano_usd_per_mtok",
+    "cached_input_usd_per_mtok": "cached_input_nano_usd_per_mtok",
+    "output_usd_per_mtok": "output_nano_usd_per_mtok",
+    "usd_per_request": "request_nano_usd",
+}
 _CONSENT = "capture_consent"
 
 
@@ -154,7 +160,7 @@ def key_object(
         "model_limits": list(fields.model_limits),
         "blocked_output_limit_usd": None if blocked_limit is None else format_usd(blocked_limit),
         "account_id": row.account_id,
-        "owner_user_id": fields.owner_user_id,
+        "owner_user_id": fields.owner_user_id or None,
         "allow_ips": list(fields.allow_ips),
         "expired_time": fields.expired_time,
         "environment": fields.environment,
@@ -177,17 +183,13 @@ def model_record(workspace_id: str, model_id: str, price: Price | None) -> auth_
 
 
 def model_object(model_id: str, price: Price | None) -> dict[str, Any]:
-    """The model as the API shows it."""
-    if price is None:
-        return {"id": model_id, "source": None, "priced": False}
+    """The model as the API shows it: amounts and bounds are null where none is known."""
+    amounts = {name: None if price is None else format_usd(getattr(price, field)) for name, field in _AMOUNTS.items()}
     return {
         "id": model_id,
-        "priced": True,
-        "source": price.source,
-        "input_usd_per_mtok": format_usd(price.input_nano_usd_per_mtok),
-        "cached_input_usd_per_mtok": format_usd(price.cached_input_nano_usd_per_mtok),
-        "output_usd_per_mtok": format_usd(price.output_nano_usd_per_mtok),
-        "usd_per_request": format_usd(price.request_nano_usd),
-        "context_length": price.context_length or None,
-        "max_output_tokens": price.max_output_tokens or None,
+        "priced": price is not None,
+        "source": None if price is None else price.source,
+        **amounts,
+        "context_length": None if price is None else price.context_length or None,
+        "max_output_tokens": None if price is None else price.max_output_tokens or None,
     }

@@ -202,13 +202,15 @@ def create_api(title: str, authenticator: Authenticator | None) -> FastAPI:
         return error_response(_invalid(error))
 
     @api.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:
             # The framework could not parse the body at all: not UTF-8, nested too deep.
             return error_response(Invalid("body: cannot be read", param="body"))
         codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         code = codes.get(error.status_code, "invalid_request")
-        return error_response(OrcaError(str(error.detail), code=code, status=error.status_code))
+        methods = api.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), ())
+        headers = {"Allow": ", ".join(methods).upper()} if error.status_code == 405 else {}
+        return error_response(OrcaError(str(error.detail), code=code, status=error.status_code, headers=headers))
 
     @api.exception_handler(Exception)
     async def _bug(_request: Request, error: Exception) -> JSONResponse:
@@ -223,9 +225,11 @@ def _invalid(error: RequestValidationError) -> Invalid:
     if first["type"] == "json_invalid":
         return Invalid("body: is not JSON", param="body")
     where = [str(part) for part in first["loc"][1:]]
-    if first["type"] != "extra_forbidden":
-        # Of a union, pydantic also names the member that it tried: a type, or a model in camel case.
-        where = [part for part in where if part not in _TYPES and not part[:1].isupper() and "-" not in part]
+    if not where and first["type"] in ("missing", "model_attributes_type", "model_type"):
+        return Invalid("body: must be an object, sent with Content-Type: application/json", param="body")
+    # Of a union, pydantic also names the member that it tried: a type, or a model in camel case.
+    last = len(where) - 1 if first["type"] == "extra_forbidden" else len(where)
+    where = [p for p in where[:last] if p not in _TYPES and not p[:1].isupper() and "-" not in p] + where[last:]
     # A field's name may be the caller's own: bounded, and of characters that an answer can carry.
     field = (".".join(where) or "body")[:FIELD_MAX].encode("utf-8", "replace").decode()
     # Pydantic's message may quote the input only for custom errors; `msg` of built-in ones never does.

@@ -107,8 +107,8 @@ class Reservation(Protocol):
 class CreditGate(Protocol):
     """Keeps leases on accounts and reserves from them."""
 
-    def capped(self, entry: KeyEntry) -> bool:
-        """The key or its workspace has a limit (unknown counts as capped)."""
+    async def capped(self, entry: KeyEntry) -> bool:
+        """The key or its workspace has a limit. 503 `ledger_unavailable` when that is not known and cannot be asked."""
 
     async def reserve(self, entry: KeyEntry, worst_case_nano_usd: int) -> Reservation:
         """402 `credit_limit_exceeded` (key) / `quota_insufficient` (workspace), 429 `credit_held`,

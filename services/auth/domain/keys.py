@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 from typing import Any
 
 from services.common.errors import Invalid
@@ -20,6 +20,8 @@ LIST_MAX = 500
 NEVER = -1
 INT_MAX = 2**31 - 1
 TIME_MAX = 2**53
+MAPPED_BITS = 96
+"""Prefix of IPv4 addresses mapped into IPv6."""
 
 
 ACCOUNT_FIELDS = ("credit_limit_nano_usd", "blocked_output_limit_nano_usd")
@@ -159,10 +161,14 @@ def _list(field: str, value: Any) -> list[Any]:
 
 
 def _network(index: int, value: Any) -> str:
+    """An address as an address, a CIDR as its network; mapped IPv4 as IPv4, since callers are compared as such."""
     try:
         network = ip_network(value if isinstance(value, str) else "", strict=False)
         if "%" in value:
             raise ValueError("a zone means nothing on another host")
-        return str(network)
+        mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+        if mapped is not None and network.prefixlen >= MAPPED_BITS:
+            network = ip_network((mapped, network.prefixlen - MAPPED_BITS))
+        return str(network) if "/" in value else str(network.network_address)
     except ValueError:
         raise Invalid(f"allow_ips.{index}: not an IP address or CIDR", param=f"allow_ips.{index}") from None

@@ -2,8 +2,8 @@
 
 A capped key reserves from a lease on its account and one on its workspace's, without a call while they last; an
 answer that may be refused draws on a lease for refused answers as well. Ledger down: what is held is spent, then
-503 `ledger_unavailable`. Whether a workspace has a limit is asked in the background; until it is known it counts
-as limited. The background renews leases, gives unused ones back and closes what predecessors left.
+503 `ledger_unavailable`. Whether a workspace has a limit is asked in the background, and by the first request of a
+workspace that is new here. The background renews leases, gives unused ones back and closes what predecessors left.
 """
 
 from __future__ import annotations
@@ -115,8 +115,13 @@ class LeaseCreditGate:
             account.retire()
             self._kick.set()
 
-    def capped(self, entry: KeyEntry) -> bool:
-        """The key or its workspace has a limit (unknown counts as capped)."""
+    async def capped(self, entry: KeyEntry) -> bool:
+        """See the port. The ledger is asked about a workspace that no round has asked about yet."""
+        if not entry.key.HasField("credit_limit_nano_usd") and entry.key.workspace_id not in self._keeper.limited:
+            await self._keeper.learn(entry.key.workspace_id)
+        return self._capped(entry)
+
+    def _capped(self, entry: KeyEntry) -> bool:
         return entry.key.HasField("credit_limit_nano_usd") or self._keeper.limited.get(entry.key.workspace_id, True)
 
     async def reserve(self, entry: KeyEntry, worst_case_nano_usd: int) -> LeaseReservation:
@@ -124,7 +129,7 @@ class LeaseCreditGate:
         if worst_case_nano_usd < 0:
             raise ValueError("a worst case is not negative")
         reservation = LeaseReservation(entry, worst_case_nano_usd, self._clock, self)
-        if self.capped(entry):
+        if self._capped(entry):
             await self._fit(reservation, worst_case_nano_usd)
         return reservation
 
@@ -156,7 +161,11 @@ class LeaseCreditGate:
 
     async def raise_to(self, reservation: LeaseReservation, amount: int) -> None:
         """See Desk."""
-        if reservation.key_lease is None and reservation.workspace_lease is None and not self.capped(reservation.entry):
+        if (
+            reservation.key_lease is None
+            and reservation.workspace_lease is None
+            and not self._capped(reservation.entry)
+        ):
             reservation.attach(amount, None, None, self._clock.monotonic_s())
             return
         before = reservation.amount_nano_usd

@@ -100,6 +100,11 @@ class LeaseKeeper:
             )
             self._apply(await self._call(self._ledger.Renew, request), held, sent_s)
 
+    async def learn(self, workspace_id: str) -> None:
+        """Asks now whether a workspace has a limit. Raises 503 when the ledger cannot be asked."""
+        request = ledger_pb2.RenewRequest(replica_id=self.replica_id, workspace_ids=[workspace_id])
+        self._apply(await self._call(self._ledger.Renew, request), {}, self._clock.monotonic_s())
+
     def _apply(self, answer: ledger_pb2.RenewResponse, held: dict[str, HeldLease], sent_s: float) -> None:
         for renewed in answer.leases:
             lease = held.get(renewed.lease_id)

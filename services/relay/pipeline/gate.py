@@ -85,7 +85,7 @@ class Gate:
         if x.key.workspace.capture_consent_version:
             x.captured = [("request", raw.decode())]
         route = self._models.find(x.key.key.workspace_id, body["model"])
-        x.capped = self._credit.capped(x.key)
+        x.capped = await self._credit.capped(x.key)
         if x.capped:
             self._refuse_unpriced(x, route)
         self._choose_model(x, route)
@@ -136,8 +136,7 @@ class Gate:
         """
         case = worst_case(x.body_bytes, x.shape, x.price)
         if x.capped and not case.bounded:
-            message = "the model or a part of the request has no documented bound and the API key is capped"
-            raise Forbidden(message, code="model_price_error", param="model")
+            raise unbounded(x)
         x.limit = case.output_tokens if x.capped else None
         x.case = case
         try:
@@ -174,6 +173,17 @@ class Gate:
             x.shape, x.limit, x.case = shape, tokens, case
             return str(tokens)
         raise named(refused, x, full)
+
+
+def unbounded(x: Exchange) -> OrcaError:
+    """A capped key needs a bound on what an answer and each part can cost; the message says what gives one."""
+    missing = []
+    if x.shape.output_limit is None and not x.price.max_output_tokens:
+        missing.append("max_completion_tokens in the request, or the model's max_output_tokens")
+    if x.shape.binary_parts and not x.price.context_length:
+        missing.append("the model's context_length for parts that are no text")
+    message = f"what the request can cost has no bound and the API key is capped; needed: {'; '.join(missing)}"
+    return Forbidden(message, code="model_price_error", param="model")
 
 
 def named(refused: OrcaError, x: Exchange, case: WorstCase) -> OrcaError:

@@ -184,6 +184,7 @@ FIELDS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("POST", "/api/channel", {"name": "c", "base_url": "http://x/v1", "timeout_ms": 0}, "timeout_ms"),
     ("PUT", "/api/channel/{channel}", {"enabled": None}, "enabled"),
     ("PUT", "/api/channel/{channel}", {"models": None}, "models"),
+    ("PUT", "/api/channel/{channel}", {"models": [{"id": "a/b", "upstream_id": "b", "z": 1}]}, "models.0.z"),
     ("PUT", "/api/model/acme/m", {"input_usd_per_mtok": "x", "output_usd_per_mtok": 1}, "input_usd_per_mtok"),
     ("PUT", "/api/model/acme/m", {"input_usd_per_mtok": 1}, "output_usd_per_mtok"),
     ("PUT", "/api/model/acme/m", {"input_usd_per_mtok": -1, "output_usd_per_mtok": 1}, "input_usd_per_mtok"),
@@ -352,12 +353,15 @@ async def test_a_session_is_no_access_token_and_a_relay_key_is_neither(plane: Pl
 
 
 async def test_wrong_methods_and_content_types_keep_the_envelope(plane: Plane, things: Things) -> None:
-    refused(await plane.call("PATCH", "/api/token", workspace=things.workspace, json={}), 405)
+    answer = await plane.call("PATCH", "/api/token", workspace=things.workspace, json={})
+    refused(answer, 405)
+    assert answer.headers["allow"] == "GET, POST"
     answer = await plane.call(
         "POST", "/api/token", workspace=things.workspace, content=b"name=k",
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )  # fmt: skip
     refused(answer, 422)
+    assert answer.json()["message"] == "body: must be an object, sent with Content-Type: application/json"
 
 
 async def test_probes_name_every_service(plane: Plane) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +16,13 @@ from pydantic import SecretStr
 
 from orca.auth.v1 import auth_pb2_grpc
 from orca.common.v1.common_pb2 import PolicyExistsResponse
+from orca.events.v1.events_pb2 import Envelope
 from orca.firewall.v1 import firewall_pb2, firewall_pb2_grpc
 from orca.guardrail.v1 import guardrail_pb2, guardrail_pb2_grpc
 from orca.ledger.v1 import ledger_pb2, ledger_pb2_grpc
 from services.auth.app import App, build
 from services.auth.settings import AuthSettings
+from services.common.eventlog import topics
 from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from tests.support.clock import ManualClock
@@ -127,3 +130,22 @@ async def world(home: Path, database_url: str = "") -> AsyncIterator[World]:
         yield made
     await app.stop()
     await log.stop()
+
+
+async def until(condition: Any) -> None:
+    """Waits for an effect of another task."""
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 (another task's effect is polled, it cannot be awaited)
+            await asyncio.sleep(0.005)
+
+
+async def changes(world: World, count: int) -> list[Envelope]:
+    """The first configuration changes, in the order of each entity."""
+    consumer = world.log.consumer("test", [topics.CONFIG])
+    await consumer.start()
+    found: list[Envelope] = []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            found += [Envelope.FromString(record.value) for record in await consumer.poll(100, 0.5)]
+    await consumer.stop()
+    return found

@@ -10,9 +10,7 @@ import grpc
 import pytest
 
 from orca.auth.v1 import auth_pb2
-from orca.events.v1.events_pb2 import Envelope
-from services.common.eventlog import topics
-from tests.unit.auth.harness import World, on_both
+from tests.unit.auth.harness import World, changes, on_both, until
 
 NOW_S = 1_700_000_000
 
@@ -41,7 +39,7 @@ async def test_the_whole_key_object(world: World) -> None:
         "blocked_output_limit_usd": "0",
         "account_id": created["account_id"],
         "owner_user_id": user["id"],
-        "allow_ips": ["10.0.0.0/8", "2001:db8::1/128"],
+        "allow_ips": ["10.0.0.0/8", "2001:db8::1"],
         "expired_time": NOW_S + 60,
         "environment": "prod",
         "guardrail_id": None,
@@ -51,6 +49,37 @@ async def test_the_whole_key_object(world: World) -> None:
         "tpm_limit": 6,
         "max_concurrency": 7,
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("127.0.0.1", "127.0.0.1"), ("127.0.0.1/32", "127.0.0.1/32"), ("2001:DB8:0::1", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.0/120", "192.0.2.0/24"), ("::/0", "::/0"),
+        ("::ffff:0:0/95", "::fffe:0:0/95"),
+    ],
+)  # fmt: skip
+async def test_addresses_are_kept_as_they_are_compared(world: World, given: str, kept: str) -> None:
+    assert (await world.key(allow_ips=[given]))["allow_ips"] == [kept]
+
+
+async def test_a_key_has_its_maker_as_owner_until_another_is_named(world: World) -> None:
+    maker = (await world.call("GET", "/api/user/self"))["id"]
+    key = await world.key(owner_user_id=None)
+    assert key["owner_user_id"] == maker
+    path = f"/api/token/{key['id']}"
+    assert (await world.call("PUT", path, json={"owner_user_id": None}))["owner_user_id"] is None
+
+
+async def test_a_successor_may_be_named_and_nothing_else(world: World) -> None:
+    key = await world.key(environment="prod", credit_limit_usd="1")
+    path = f"/api/token/{key['id']}/successor"
+    successor = await world.call("POST", path, json={"name": "k-2"})
+    own = {name: successor[name] for name in ("id", "key", "created_time")}
+    assert successor == {**key, **own, "name": "k-2"}
+    assert (await world.call("POST", path))["name"] == "k"
+    for body in ({"environment": "dev"}, {"credit_limit_usd": "2"}, {"name": ""}, []):
+        assert (await world.http.post(path, json=body)).status_code == 422
 
 
 async def test_a_key_is_shown_once_and_masked_afterwards(world: World) -> None:
@@ -141,12 +170,6 @@ async def test_keys_that_name_a_policy_are_listed_to_its_owner(world: World) -> 
     assert await naming(workspace) == []
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not await condition():  # noqa: ASYNC110 (another task's effect is polled, it cannot be awaited)
-            await asyncio.sleep(0.005)
-
-
 @on_both
 async def test_relays_report_when_a_key_was_used(world: World) -> None:
     key = await world.key()
@@ -197,18 +220,6 @@ async def test_a_deleted_workspace_takes_its_keys_with_it(world: World) -> None:
     assert key["id"] not in records or records[key["id"]].deleted
     stream.cancel()
     assert (await world.http.get(f"/api/token/{key['id']}", headers=headers)).status_code == 404
-
-
-async def changes(world: World, count: int) -> list[Envelope]:
-    """The first configuration changes, in the order of each entity."""
-    consumer = world.log.consumer("test", [topics.CONFIG])
-    await consumer.start()
-    found: list[Envelope] = []
-    async with asyncio.timeout(10):
-        while len(found) < count:
-            found += [Envelope.FromString(record.value) for record in await consumer.poll(100, 0.5)]
-    await consumer.stop()
-    return found
 
 
 async def test_changes_are_published_and_audited_without_secrets(world: World) -> None:

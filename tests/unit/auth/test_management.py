@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,7 +12,7 @@ import httpx
 from orca.auth.v1 import auth_pb2
 from services.auth.domain.attempts import FAILURES_MAX, WINDOW_S
 from services.auth.operations import TOKENS_MAX
-from tests.unit.auth.harness import World, on_both
+from tests.unit.auth.harness import World, changes, on_both, until
 
 
 async def ids(world: World, path: str, field: str, limit: int) -> list[str]:
@@ -93,6 +95,33 @@ async def test_access_tokens_are_shown_once_and_bounded(world: World) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_tokens")
 
 
+async def test_changes_of_an_account_are_audited_where_it_acts(world: World) -> None:
+    second = (await world.call("POST", "/api/workspace", json={"name": "second"}))["id"]
+    (first,) = {item["id"] for item in (await world.call("GET", "/api/workspace"))["items"]} - {second}
+    made = await world.call("POST", "/api/user/access_tokens", json={})
+    await world.call("PUT", "/api/user/self", json={"name": "Ada"})
+    await world.call("DELETE", f"/api/user/access_tokens/{made['id']}")
+    user = (await world.call("GET", "/api/user/self"))["id"]
+    expected = [("access_token_delete", made["id"]), ("user_update", user), ("access_token_create", made["id"])]
+
+    async def audited(workspace: str) -> bool:
+        page = await world.call("GET", "/api/audit?limit=3", headers={"X-Workspace-Id": workspace})
+        return [(item["verb"], item["target_id"]) for item in page["items"]] == expected
+
+    for workspace in (first, second):
+        await until(partial(audited, workspace))
+
+
+async def test_a_renamed_workspace_keeps_its_settings_where_they_are_read(world: World) -> None:
+    (workspace,) = (await world.call("GET", "/api/workspace"))["items"]
+    await world.call("PUT", "/api/workspace/settings", json={"log_retention_days": 7})
+    await world.call("PUT", f"/api/workspace/{workspace['id']}", json={"name": "renamed", "plan": "gold"})
+    # The first start's workspace and key come before.
+    told = [event.config for event in await changes(world, 4) if event.config.entity == "workspace"]
+    latest = max(told, key=lambda change: change.version)
+    assert json.loads(latest.fields_json) == {"log_retention_days": 7, "name": "renamed", "plan": "gold"}
+
+
 async def test_a_new_password_needs_the_old_one_and_ends_sessions(world: World) -> None:
     transport = httpx.ASGITransport(world.app.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as other:
@@ -167,7 +196,9 @@ async def test_prices_of_models_with_slashes_in_their_ids(world: World) -> None:
     body = {"name": "c", "base_url": "http://127.0.0.1:9", "models": [model, {"id": "acme/x", "upstream_id": "x-1"}]}
     created = await world.call("POST", "/api/channel", json=body)
     assert created["models"] == [{"id": model, "upstream_id": "team/m-1"}, {"id": "acme/x", "upstream_id": "x-1"}]
-    unpriced = {"id": model, "priced": False, "source": None}
+    amounts = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "usd_per_request")
+    unknown = dict.fromkeys((*amounts, "context_length", "max_output_tokens"))
+    unpriced = {"id": model, "priced": False, "source": None, **unknown}
     assert await world.call("GET", f"/api/model/{model}") == unpriced
     assert await world.call("PUT", f"/api/model/{model.replace('/', '%2F')}", json=PRICE) == {
         "id": model,

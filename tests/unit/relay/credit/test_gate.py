@@ -161,6 +161,18 @@ class TestReserve:
             await rig.gate.reserve(key(None), 1)
         assert (refused.value.code, refused.value.status) == ("quota_insufficient", 402)
 
+    async def test_the_first_request_of_a_new_workspace_asks_whether_it_has_a_limit(self, rig: Rig) -> None:
+        assert [await rig.gate.capped(key(None)) for _ in range(3)] == [False] * 3
+        assert rig.stub.calls == ["Renew"]
+        async with rig.ledger.database.write() as tx:
+            await set_workspace_limit(tx, rig.clock, WORKSPACE, 100)
+        assert await rig.another("relay_2").capped(key(None))
+        rig.stub.down = True
+        assert await rig.another("relay_3").capped(key(1_000))
+        with pytest.raises(Unavailable) as refused:
+            await rig.another("relay_3").capped(key(None))
+        assert refused.value.code == "ledger_unavailable"
+
     async def test_an_uncapped_key_needs_no_lease(self, rig: Rig) -> None:
         await rig.gate.reserve(key(None), 100)
         rig.stub.calls.clear()

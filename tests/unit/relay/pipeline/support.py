@@ -98,7 +98,7 @@ class FakeCredit:
     blocked_limit: int | None = None
     reservations: list[FakeReservation] = field(default_factory=list)
 
-    def capped(self, entry: KeyEntry) -> bool:
+    async def capped(self, entry: KeyEntry) -> bool:
         return self.limit is not None
 
     async def reserve(self, entry: KeyEntry, worst_case_nano_usd: int) -> FakeReservation:

@@ -91,6 +91,20 @@ async def test_capped_keys_may_not_use_unpriced_fields_or_models() -> None:
     assert (await unpriced.call(body=chat())).error == (403, "model_price_error")
 
 
+async def test_a_capped_key_is_told_what_would_bound_its_request() -> None:
+    unbounded = Relay(record=price(max_output_tokens=0, context_length=0))
+    unbounded.credit.limit = 10**12
+    answered = await unbounded.call(body=chat())
+    assert answered.error == (403, "model_price_error")
+    assert answered.json["error"]["message"].endswith(
+        "needed: max_completion_tokens in the request, or the model's max_output_tokens"
+    )
+    image = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
+    answered = await unbounded.call(body=chat(messages=image, max_completion_tokens=10))
+    assert answered.error == (403, "model_price_error")
+    assert answered.json["error"]["message"].endswith("needed: the model's context_length for parts that are no text")
+
+
 async def test_rate_limit_says_when_to_retry() -> None:
     relay = Relay()
     relay.limiter.refuse = True
