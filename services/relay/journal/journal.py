@@ -1,9 +1,9 @@
 """The relay's durable local log: every reservation before dispatch, every request's events before its last byte.
 
-Each call is one `write`, so what was answered survives a kill; `fsync` is batched behind it. A publisher drains
-the records in order into the event log. On start the predecessor's open attempts are settled as unknown
-outcomes and its leases are handed over to be closed. Admission stops at half of the bound: the other half
-belongs to what was admitted already. Only refusal aggregates are ever shed.
+Each call appends one frame before it returns, so what was answered survives a kill; `fsync` is batched behind
+it. A publisher drains the records in order into the event log. On start the predecessor's open attempts are
+settled as unknown outcomes and its leases are handed over to be closed. Admission stops at half of the bound: the
+other half belongs to what was admitted already. Only refusal aggregates are ever shed.
 """
 
 from __future__ import annotations
@@ -47,13 +47,12 @@ from services.relay.journal.metrics import (
 from services.relay.journal.publisher import Publisher
 from services.relay.journal.recovery import settle_lost, spent_of
 from services.relay.journal.refusals import RefusalCounts
-from services.relay.journal.segments import Segments
+from services.relay.journal.segments import SEGMENT_BYTES, Segments
 from services.relay.journal.state import JournalState
 from services.relay.ports import KeyEntry, OpenAttempt
 
 log = logging.getLogger("orca.relay.journal")
 
-SEGMENT_BYTES = 16 * 1024 * 1024
 SYNC_S = 0.05
 SHED_SHARE = 0.4
 """Refusal aggregates are shed from this share of the bound on, before anything is refused."""
@@ -81,7 +80,7 @@ class FileJournal:
         clock: Clock,
         bytes_max: int = 1 << 30,
     ) -> None:
-        self._segments = Segments(directory)
+        self._segments = Segments(directory, room_bytes=min(SEGMENT_BYTES, bytes_max))
         self._publisher = Publisher(self._segments, producer, clock)
         self._state = JournalState(replica_id)
         self._replica_id = replica_id
@@ -239,8 +238,11 @@ class FileJournal:
             end = 0
             for frame, end in scan(data):  # noqa: B007 - the offset after the last whole frame
                 self._state.apply(frame)
-            if end < len(data):
-                log.warning("a torn tail was left out of the journal", extra={"bytes": len(data) - end})
+            torn = len(data[end:].rstrip(b"\0"))
+            if torn:
+                log.warning("a torn tail was left out of the journal", extra={"bytes": torn})
+            if end + torn < len(data):
+                self._segments.trim(number, end + torn)
 
     def _left_behind(self) -> list[Orphans]:
         by_replica: dict[str, dict[str, int]] = {}

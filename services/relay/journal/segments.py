@@ -1,15 +1,20 @@
 """Segment files of one journal directory: append, read, delete, and the checkpoint of what is published.
 
-One process per directory (a lock file holds that). Every append is one `write`; a short one is taken back, so
-that a segment never has a hole. `fsync` runs in a thread, for everything written since the last one.
+One process per directory (a lock file holds that). A segment's room is allocated when it begins and mapped: an
+append is a copy into the page cache, which outlives the process as a `write` does, but neither gives up the
+interpreter's lock nor waits for a running `fsync`, which costs a busy relay far more than the copy. What does not
+fit the room, and all of it where room cannot be allocated, goes through `write`. The unused room is zeros until
+the segment ends, is closed, or is opened again. `fsync` runs in a thread, for everything appended since the last.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
+import mmap
 import os
 import struct
 import zlib
@@ -20,7 +25,10 @@ log = logging.getLogger("orca.relay.journal")
 
 _CHECKPOINT = struct.Struct("<QQ")
 _SUFFIX = ".journal"
+_NO_ALLOCATION = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 READ_BYTES = 1024 * 1024
+SEGMENT_BYTES = 16 * 1024 * 1024
+"""Size from which on the next segment begins."""
 
 
 class JournalLocked(RuntimeError):
@@ -38,10 +46,12 @@ class Position:
 class Segments:
     """The files. Blocking calls are short; only `sync` waits for the disk."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, room_bytes: int = SEGMENT_BYTES) -> None:
         self._directory = directory
+        self._room_bytes = room_bytes
         self._lock_fd = -1
         self._fd = -1
+        self._room: mmap.mmap | None = None
         self._unsynced: list[int] = []
         self._sizes: dict[int, int] = {}
         self._dirty = False
@@ -61,6 +71,7 @@ class Segments:
 
     def close(self) -> None:
         """Lets go of the directory."""
+        self._end_segment()
         for fd in (*self._unsynced, self._fd, self._lock_fd):
             if fd >= 0:
                 os.close(fd)
@@ -96,29 +107,41 @@ class Segments:
         """Starts the next segment with its head. Raises OSError with nothing changed."""
         number = max(self._sizes, default=0) + 1
         path = self._path(number)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
+            room = _allocate(fd, self._room_bytes)
             _write(fd, head, 0)
         except OSError:
             os.close(fd)
             path.unlink(missing_ok=True)
             raise
+        self._end_segment()
         if self._fd >= 0:
             self._unsynced.append(self._fd)
-        self._fd = fd
+        self._fd, self._room = fd, room
         self._sizes[number] = len(head)
         self._dirty = True
 
     def append(self, data: bytes) -> None:
-        """One write to the current segment. Raises OSError with nothing changed."""
+        """Adds to the current segment. Raises OSError with nothing changed."""
         number = self.current
-        _write(self._fd, data, self._sizes[number])
-        self._sizes[number] += len(data)
+        start = self._sizes[number]
+        end = start + len(data)
+        if self._room is not None and end <= len(self._room):
+            self._room[start:end] = data
+        else:
+            _write(self._fd, data, start)
+        self._sizes[number] = end
         self._dirty = True
 
     def read_all(self, number: int) -> bytes:
-        """A whole segment."""
-        return self._path(number).read_bytes()
+        """A whole segment, without room that a killed process left unused."""
+        return self._path(number).read_bytes()[: self._sizes[number]]
+
+    def trim(self, number: int, size: int) -> None:
+        """Makes a predecessor's segment as long as what is in it. Raises OSError."""
+        os.truncate(self._path(number), size)
+        self._sizes[number] = size
 
     def read(self, position: Position, size: int = READ_BYTES) -> bytes:
         """Up to `size` bytes from a position; what one frame needs may be more, so ask again with more."""
@@ -176,13 +199,34 @@ class Segments:
             return oldest
         return max(oldest, Position(*_CHECKPOINT.unpack(body)))
 
+    def _end_segment(self) -> None:
+        if self._room is None:
+            return
+        self._room.close()
+        self._room = None
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self.current_bytes)
+
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:016d}{_SUFFIX}"
 
 
+def _allocate(fd: int, size: int) -> mmap.mmap | None:
+    """A segment's room; None where the system allocates none, or a full disk would kill the process at a copy."""
+    if not hasattr(os, "posix_fallocate"):
+        return None
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        if error.errno not in _NO_ALLOCATION:
+            raise
+        return None
+    return mmap.mmap(fd, size)
+
+
 def _write(fd: int, data: bytes, offset: int) -> None:
     try:
-        written = os.write(fd, data)
+        written = os.pwrite(fd, data, offset)
     except OSError:
         os.ftruncate(fd, offset)
         raise

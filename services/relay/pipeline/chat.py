@@ -30,6 +30,7 @@ from services.relay.ports import Journal
 ENDPOINT = "/v1/chat/completions"
 LOGPROBS_HEADER = "X-Orca-Logprobs"
 NOT_EVALUATED_HEADER = "X-Orca-Not-Evaluated"
+WATCH_AFTER_S = 0.02
 
 
 class ChatPipeline:
@@ -145,11 +146,14 @@ class ChatPipeline:
 
     @asynccontextmanager
     async def _watched(self, x: Exchange, incoming: Incoming) -> AsyncIterator[None]:
-        """Cancels the current task when the client leaves while the block runs."""
+        """Cancels the current task when the client leaves while the block runs.
+
+        The watch begins after `WATCH_AFTER_S`: most requests that are answered sooner need no task for it.
+        """
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("not in a task")
-        watcher = asyncio.create_task(incoming.disconnected())
+        watcher: asyncio.Task[None] | None = None
         inside = True
 
         def gone(done: asyncio.Task[None]) -> None:
@@ -157,11 +161,18 @@ class ChatPipeline:
                 x.client_gone = True
                 task.cancel()
 
-        watcher.add_done_callback(gone)
+        def watch() -> None:
+            nonlocal watcher
+            watcher = asyncio.create_task(incoming.disconnected())
+            watcher.add_done_callback(gone)
+
+        timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, watch)
         try:
             yield
         finally:
             inside = False
-            watcher.cancel()
+            timer.cancel()
+            if watcher is not None:
+                watcher.cancel()
             if x.client_gone:
                 task.uncancel()

@@ -136,10 +136,22 @@ class TestKill:
             kept = frames_before(data, cut)
             path = tmp_path / f"cut_{cut}"
             shutil.copytree(whole, path)
-            (path / segment.name).write_bytes(data[:cut])
+            # A killed process leaves the rest of its segment's room as zeros.
+            (path / segment.name).write_bytes(data[:cut] + bytes(64 * (cut % 2)))
             producer, successor = await recovered(path)
             self._check(kept, producer, successor)
             shutil.rmtree(path)
+
+    async def test_with_its_segment_still_open(self, tmp_path: Path) -> None:
+        copied = tmp_path / "copied"
+        running = journal(tmp_path / "running", FakeProducer(down=True), "relay_1")
+        await running.start()
+        running.finish("req_1", ended("req_1", 30, (1, 30)))
+        shutil.copytree(tmp_path / "running", copied)
+        await kill(running)
+        producer, _ = await recovered(copied)
+        assert producer.spends() == {"req_1": spend_of("lease_1", settled=30, at=(1, 30))}
+        assert sum(path.stat().st_size for path in copied.glob("*.journal")) < 10_000
 
     @staticmethod
     def _check(kept: list[AnyFrame], producer: FakeProducer, successor: FileJournal) -> None:
