@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from services.allinone.hosting import HttpServer, address, listen, with_health
 from services.allinone.profile import ProfileSettings, Settings
 from services.allinone.secrets import load_or_create
+from services.allinone.sqlite_log import SqliteEventLog
 from services.analytics.app import build as build_analytics
 from services.auth.app import build as build_auth
 from services.common.clock import SystemClock
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from services.common.telemetry import metrics_app
 from services.common.tracing import configure_tracing

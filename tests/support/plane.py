@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from services.allinone.hosting import with_health
 from services.allinone.profile import MODELS
 from services.allinone.secrets import load_or_create
+from services.allinone.sqlite_log import SqliteEventLog
 from services.analytics.app import build as build_analytics
 from services.auth.app import build as build_auth
 from services.common.clock import SystemClock
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from services.console.app import build as build_console
 from services.firewall.app import build as build_firewall

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from orca.events.v1.events_pb2 import DeadLetter, Envelope
+from services.allinone.sqlite_log import SqliteEventLog
 from services.common.errors import Unavailable
 from services.common.eventlog.engine import ConsumerLoop, Handler, Health, Poison, PoisonLimits, TooMuchPoison
 from services.common.eventlog.ports import ConsumedRecord, GroupTaken, OutRecord, TopicPartition
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.eventlog.topics import DLQ, Topic
 from tests.support.clock import ManualClock
 

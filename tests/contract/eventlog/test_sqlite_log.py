@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from services.allinone.sqlite_log import SqliteEventLog
+from services.allinone.sqlite_store import SqliteStore
 from services.common.eventlog.ports import GroupTaken, LogUnavailable, OutRecord, TopicPartition
-from services.common.eventlog.sqlite_log import SqliteEventLog
-from services.common.eventlog.sqlite_store import SqliteStore
 from services.common.eventlog.topics import TOPICS, Topic
 from tests.contract.eventlog.rig import drained, next_offsets
 from tests.support.clock import ManualClock
@@ -30,7 +30,7 @@ import asyncio, sys
 from pathlib import Path
 from services.common.clock import SystemClock
 from services.common.eventlog.ports import OutRecord, TopicPartition
-from services.common.eventlog.sqlite_log import SqliteEventLog
+from services.allinone.sqlite_log import SqliteEventLog
 from services.common.eventlog.topics import SPEND
 
 async def main():

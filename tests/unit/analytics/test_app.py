@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 
+from services.allinone.sqlite_log import SqliteEventLog
 from services.analytics.app import App, build
 from services.analytics.settings import AnalyticsSettings
 from services.common.clock import SystemClock
 from services.common.eventlog import topics
 from services.common.eventlog.envelope import record_of
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from tests.unit.analytics.builders import match
 from tests.unit.analytics.conftest import Fixture, HeaderAuthenticator

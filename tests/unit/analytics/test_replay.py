@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.allinone.sqlite_log import SqliteEventLog
 from services.analytics.clickhouse.migrations import MIGRATIONS
 from services.analytics.erasing import Eraser
 from services.analytics.replay import NEW, Replayed, replay, within
@@ -14,7 +15,6 @@ from services.analytics.storage.tables import BLOCKS
 from services.common.clock import SystemClock
 from services.common.eventlog.envelope import record_of
 from services.common.eventlog.ports import partition_of
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from tests.unit.analytics.builders import TOPIC_OF, firewall, match, request, spend
 from tests.unit.analytics.conftest import Fixture
 

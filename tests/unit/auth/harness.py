@@ -20,10 +20,10 @@ from orca.events.v1.events_pb2 import Envelope
 from orca.firewall.v1 import firewall_pb2, firewall_pb2_grpc
 from orca.guardrail.v1 import guardrail_pb2, guardrail_pb2_grpc
 from orca.ledger.v1 import ledger_pb2, ledger_pb2_grpc
+from services.allinone.sqlite_log import SqliteEventLog
 from services.auth.app import App, build
 from services.auth.settings import AuthSettings
 from services.common.eventlog import topics
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from tests.support.clock import ManualClock
 

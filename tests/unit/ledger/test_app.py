@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from services.allinone.sqlite_log import SqliteEventLog
 from services.common.clock import SystemClock
 from services.common.eventlog.envelope import record_of
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.eventlog.topics import CONFIG, SPEND
 from services.common.rpc import LoopbackChannel, LoopbackServer
 from services.ledger.app import build

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import Request
 
-from services.common.eventlog.sqlite_log import SqliteEventLog
+from services.allinone.sqlite_log import SqliteEventLog
 from services.common.http import Principal, Role
 from services.ledger.app import App, build
 from services.ledger.consumers import KeyConsumer

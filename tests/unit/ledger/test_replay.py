@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from orca.events.v1.events_pb2 import Envelope
 from orca.ledger.v1 import ledger_pb2 as pb
+from services.allinone.sqlite_log import SqliteEventLog
 from services.common.errors import Conflict, OrcaError
 from services.common.eventlog.envelope import record_of
 from services.common.eventlog.ports import OutRecord
-from services.common.eventlog.sqlite_log import SqliteEventLog
 from services.common.storage import Database, OutboxPublisher
 from services.ledger.events import SPEND
 from services.ledger.replay import Replayed, replay

@@ -1,7 +1,8 @@
 """The embedded event log: Kafka's contract on one SQLite file, in one process.
 
 All statements run on one dedicated thread. Writes that wait together become one transaction with one flush,
-so throughput rises with load instead of latency. Pollers are woken in process, not by polling the file.
+so throughput rises with load instead of latency. Pollers are woken in process, not by polling the file, and
+those that keep up read what was just written from memory.
 Weaker than Kafka: one member per group (a second is refused), one process per file, no replication.
 """
 
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.allinone.sqlite_store import Append, Commit, SqliteStore, Write, Written
+from services.allinone.tail import Tail
 from services.common.clock import Clock
 from services.common.eventlog.ports import (
     ConsumedRecord,
@@ -30,7 +33,6 @@ from services.common.eventlog.ports import (
     Rebalance,
     TopicPartition,
 )
-from services.common.eventlog.sqlite_store import Append, Commit, SqliteStore, Write
 from services.common.eventlog.topics import TOPICS, Topic
 
 log = logging.getLogger("orca.eventlog")
@@ -61,6 +63,7 @@ class SqliteEventLog:
         self._thread: threading.Thread | None = None
         self._trimmer: asyncio.Task[None] | None = None
         self.ends: dict[TopicPartition, int] = {}
+        self.tail = Tail()
         self.members: dict[str, SqliteConsumer] = {}
 
     @classmethod
@@ -128,6 +131,8 @@ class SqliteEventLog:
             total += removed
             if not removed:
                 break
+        if total:
+            self.tail.clear()
         return total
 
     async def append(self, records: Sequence[OutRecord]) -> None:
@@ -195,11 +200,11 @@ class SqliteEventLog:
 
     def _serve_writes(self, loop: asyncio.AbstractEventLoop, store: SqliteStore, jobs: Sequence[_Job]) -> None:
         try:
-            grown = store.write([job.write for job in jobs if job.write is not None])
+            written = store.write([job.write for job in jobs if job.write is not None])
         except Exception as error:  # the thread must outlive any one batch; its callers get the error
             loop.call_soon_threadsafe(self._failed, [job.future for job in jobs], error)
         else:
-            loop.call_soon_threadsafe(self._written, [job.future for job in jobs], grown)
+            loop.call_soon_threadsafe(self._written, [job.future for job in jobs], written)
 
     def _serve_call(
         self, loop: asyncio.AbstractEventLoop, store: SqliteStore, job: _Job, call: Callable[[SqliteStore], Any]
@@ -211,9 +216,10 @@ class SqliteEventLog:
         else:
             loop.call_soon_threadsafe(self._answered, job.future, result)
 
-    def _written(self, futures: Sequence[asyncio.Future[Any]], grown: Mapping[TopicPartition, int]) -> None:
-        self.ends.update(grown)
-        topics = {partition.topic for partition in grown}
+    def _written(self, futures: Sequence[asyncio.Future[Any]], written: Written) -> None:
+        self.ends.update(written.ends)
+        self.tail.add(written.records)
+        topics = {partition.topic for partition in written.ends}
         for member in self.members.values():
             if not topics.isdisjoint(member.topics):
                 member.wake.set()
@@ -312,6 +318,10 @@ class SqliteConsumer:
         return wanted[self._turn :] + wanted[: self._turn] if wanted else []
 
     async def _read(self, wanted: list[tuple[TopicPartition, int]], max_records: int) -> list[ConsumedRecord]:
+        held = self._owner.tail.read(wanted, max_records)
+        if held:
+            self._positions.update({TopicPartition(r.topic, r.partition): r.offset + 1 for r in held})
+            return held
         records, moved = await self._owner.call(lambda store: store.read(wanted, max_records))
         started_at = dict(wanted)
         # A seek while the read was under way wins: its partition keeps the new position.

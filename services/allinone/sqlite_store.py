@@ -71,6 +71,14 @@ Write = Append | Commit
 Ends = dict[TopicPartition, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction stored: the new ends of the partitions that grew, and their records in order."""
+
+    ends: Ends
+    records: Sequence[ConsumedRecord]
+
+
 class SqliteStore:
     """One open file. Errors are sqlite3.Error; a failed write left nothing behind."""
 
@@ -116,19 +124,20 @@ class SqliteStore:
         self._load()
         return dict(self.ends)
 
-    def write(self, writes: Sequence[Write]) -> Ends:
-        """Applies all in one transaction; returns the new ends of the partitions that grew.
+    def write(self, writes: Sequence[Write]) -> Written:
+        """Applies all in one transaction.
 
         A commit whose outcome SQLite could not tell is looked up by its sequence number, so that a caller's
         retry never stores a batch twice. Raises sqlite3.Error when nothing was stored.
         """
         sequence = self._sequence + 1
         grown: Ends = {}
+        records: list[ConsumedRecord] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for write in writes:
                 if isinstance(write, Append):
-                    self._append(write, grown)
+                    records += self._append(write, grown)
                 else:
                     self._commit(write)
             self._db.executemany(
@@ -145,7 +154,7 @@ class SqliteStore:
             self._rollback()
         self._sequence = sequence
         self.ends.update(grown)
-        return grown
+        return Written(grown, records)
 
     def _finish(self) -> None:
         self._db.execute("COMMIT")
@@ -154,8 +163,10 @@ class SqliteStore:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
-    def _append(self, append: Append, grown: Ends) -> None:
-        rows = list(self._rows(append, grown))
+    def _append(self, append: Append, grown: Ends) -> list[ConsumedRecord]:
+        records = list(self._placed(append, grown))
+        encoded: dict[tuple[tuple[str, bytes], ...], bytes] = {}
+        rows = [self._row(record, encoded) for record in records]
         at, size = 0, INSERT_ROWS
         while at < len(rows):
             # Sizes are powers of two, so that a handful of prepared statements serves every batch.
@@ -164,20 +175,28 @@ class SqliteStore:
             values = ",".join(["(?, ?, ?, ?, ?)"] * size)
             self._db.execute(f"INSERT INTO records VALUES {values}", list(chain(*rows[at : at + size])))  # noqa: S608
             at += size
+        return records
 
-    def _rows(self, append: Append, grown: Ends) -> Iterator[tuple[int, int, bytes, bytes, bytes]]:
-        now_ms = append.timestamp_ms
-        encoded: dict[tuple[tuple[str, bytes], ...], bytes] = {}
+    def _placed(self, append: Append, grown: Ends) -> Iterator[ConsumedRecord]:
         for record in append.records:
-            partition = TopicPartition(record.topic, partition_of(record.key, self._counts[record.topic]))
+            number = partition_of(record.key, self._counts[record.topic])
+            partition = TopicPartition(record.topic, number)
             offset = grown.get(partition)
             if offset is None:
                 offset = self.ends[partition]
             grown[partition] = offset + 1
-            headers = encoded.get(record.headers)
-            if headers is None:
-                headers = encoded[record.headers] = _encode_headers(record.headers)
-            yield (self._ids[partition] << OFFSET_BITS | offset, now_ms, record.key, headers, record.value)
+            yield ConsumedRecord(
+                record.topic, number, offset, record.key, record.value, record.headers, append.timestamp_ms
+            )
+
+    def _row(
+        self, record: ConsumedRecord, encoded: dict[tuple[tuple[str, bytes], ...], bytes]
+    ) -> tuple[int, int, bytes, bytes, bytes]:
+        headers = encoded.get(record.headers)
+        if headers is None:
+            headers = encoded[record.headers] = _encode_headers(record.headers)
+        position = self._ids[TopicPartition(record.topic, record.partition)] << OFFSET_BITS | record.offset
+        return position, record.timestamp_ms, record.key, headers, record.value
 
     def _commit(self, commit: Commit) -> None:
         self._db.executemany(

@@ -1,0 +1,64 @@
+"""The youngest records of the embedded log, in memory.
+
+Consumers that keep up read them here: no turn of the log's thread, no second decoding. The oldest go when the
+bound is reached; whoever needs those reads the file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+
+from services.common.eventlog.ports import ConsumedRecord, TopicPartition
+
+TAIL_BYTES_MAX = 8 * 1024 * 1024
+
+
+class Tail:
+    """Per partition a run of consecutive offsets that ends at the partition's end."""
+
+    def __init__(self, bytes_max: int = TAIL_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._runs: dict[TopicPartition, deque[ConsumedRecord]] = {}
+        self._order: deque[ConsumedRecord] = deque()
+        self._bytes = 0
+
+    def clear(self) -> None:
+        """Forgets all, for instance what the file's trimming may have deleted."""
+        self._runs.clear()
+        self._order.clear()
+        self._bytes = 0
+
+    def add(self, records: Sequence[ConsumedRecord]) -> None:
+        """Takes what was stored, in its order."""
+        for record in records:
+            self._runs.setdefault(TopicPartition(record.topic, record.partition), deque()).append(record)
+            self._bytes += _size(record)
+        self._order.extend(records)
+        while self._bytes > self._bytes_max:
+            oldest = self._order.popleft()
+            self._runs[TopicPartition(oldest.topic, oldest.partition)].popleft()
+            self._bytes -= _size(oldest)
+
+    def read(self, wanted: Sequence[tuple[TopicPartition, int]], max_records: int) -> list[ConsumedRecord]:
+        """Records from the given offsets on; none where the first wanted one is not here.
+
+        A later partition that is not here is left out: callers take turns at which comes first.
+        """
+        found: list[ConsumedRecord] = []
+        for partition, offset in wanted:
+            run = self._runs.get(partition)
+            if not run or offset < run[0].offset:
+                if not found:
+                    return []
+                continue
+            start = offset - run[0].offset
+            found += islice(run, start, start + max_records - len(found))
+            if len(found) >= max_records:
+                break
+        return found
+
+
+def _size(record: ConsumedRecord) -> int:
+    return len(record.value) + len(record.key)
