@@ -11,9 +11,9 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from services.allinone.hosting import HttpServer, listen, settle_heap, with_health
+from services.allinone.hosting import BindError, HttpServer, listen, settle_heap, with_health
 from services.allinone.kafka_security import kafka_options
-from services.allinone.profile import Settings
+from services.allinone.profile import ProfileSettings, Settings
 from services.analytics.app import build as build_analytics
 from services.auth.app import build as build_auth
 from services.common.clock import SystemClock
@@ -56,34 +56,44 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
         configure_tracing(service, profile.otlp_endpoint)
     tls = tls_files(profile)
     app = await _build(settings, service, log)
-    grpc_server = None
-    if service != "console":
-        grpc_server = GrpcServer(profile.grpc_bind, tls.server_credentials() if tls else None)
-        app.register(grpc_server)
-        await grpc_server.start()
-    servers = [
-        # The planes' own ports answer their probes themselves, and stand behind an ingress that ends TLS.
+    # The planes' own ports answer their probes themselves, and stand behind an ingress that ends TLS.
+    plane = (
         HttpServer(app.asgi, sock, grace_s=profile.shutdown_grace_s)
         if service in BINDS
-        else HttpServer(with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s, tls=tls),
-        # Probes cannot present a client certificate, so this port answers them as well.
-        HttpServer(with_health(metrics_app, app.ready), metrics_sock, grace_s=1),
-    ]
+        else HttpServer(with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s, tls=tls)
+    )
+    # Probes cannot present a client certificate, so this port answers them as well.
+    probes = HttpServer(with_health(metrics_app, app.ready), metrics_sock, grace_s=1)
     await app.start()
     if service == "auth":
         await app.bootstrap()
-    for server in servers:
-        await server.start()
+    # Whoever can connect gets an answer: nothing listens before the service has what it needs.
+    rpc = await _serve_grpc(app, profile, tls) if service != "console" else None
+    await plane.start()
+    await probes.start()
     settle_heap()
     await stop.wait()
-    for server in servers:
-        await server.stop()
-    if grpc_server is not None:
-        await grpc_server.stop(profile.shutdown_grace_s)
+    plane.leave()
+    probes.leave()
+    await asyncio.sleep(profile.drain_delay_s)
+    if service == "auth":
+        app.end_watches()
+    await asyncio.gather(plane.stop(), *([rpc.stop(profile.shutdown_grace_s)] if rpc else []))
     await app.stop()
     if log is not None:
         await log.stop()
+    await probes.stop()
     return 0
+
+
+async def _serve_grpc(app: Any, profile: ProfileSettings, tls: TlsFiles | None) -> GrpcServer:
+    try:
+        server = GrpcServer(profile.grpc_bind, tls.server_credentials() if tls else None)
+    except RuntimeError:
+        raise BindError(f"ORCA_GRPC_BIND={profile.grpc_bind}: cannot be listened on") from None
+    app.register(server)
+    await server.start()
+    return server
 
 
 async def migrate(settings: Settings) -> int:

@@ -8,10 +8,11 @@ import gc
 import json
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.common.rpc.tls import TlsFiles
 from services.common.settings import host_port
@@ -25,17 +26,43 @@ def with_health(asgi: Any, ready: Callable[[], Mapping[str, bool]]) -> Any:
     """The same app with `/livez` and `/readyz` in front; readiness names each part that is not."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] not in ("/livez", "/readyz"):
+        if scope["type"] == "http" and scope["path"] in ("/livez", "/readyz"):
+            await _health(send, ready() if scope["path"] == "/readyz" else {})
+        else:
             await asgi(scope, receive, send)
-            return
-        checks = dict(ready()) if scope["path"] == "/readyz" else {}
-        healthy = all(checks.values())
-        body = json.dumps({"status": "ok" if healthy else "unavailable", "checks": checks}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200 if healthy else 503, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+async def _health(send: Any, checks: Mapping[str, bool]) -> None:
+    healthy = all(checks.values())
+    body = json.dumps({"status": "ok" if healthy else "unavailable", "checks": dict(checks)}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200 if healthy else 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _Door:
+    """An app that can be left: then it is not ready, and each answer tells its client to open another connection."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.closing = False
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        call: Awaitable[None] = (self._last if self.closing else self._app)(scope, receive, send)
+        return call
+
+    async def _last(self, scope: Any, receive: Any, send: Any) -> None:
+        async def close(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
+
+        if scope["type"] == "http" and scope["path"] == "/readyz":
+            await _health(close, {"accepting": False})
+        else:
+            await self._app(scope, receive, close)
 
 
 def settle_heap() -> None:
@@ -74,6 +101,17 @@ def address(sock: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class _Protocol(HttpToolsProtocol):
+    def shutdown(self) -> None:
+        # A client that keeps an idle connection and does not read it never answers TLS's goodbye: closing in
+        # order would wait for it until the grace period is over.
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,10 +123,12 @@ class HttpServer:
     """One uvicorn server on one socket."""
 
     def __init__(self, app: Any, sock: socket.socket, *, grace_s: float, tls: TlsFiles | None = None) -> None:
+        self._door = _Door(app)
         config = uvicorn.Config(
-            app,
+            self._door,
+            interface="asgi3",
             loop="none",
-            http="httptools",
+            http=_Protocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -119,6 +159,10 @@ class HttpServer:
                 await self._task
                 raise BindError(f"{address(self._sock)}: the server ended")
             await asyncio.sleep(0.005)
+
+    def leave(self) -> None:
+        """Goes on serving, but says that it is not ready, and lets no client keep its connection."""
+        self._door.closing = True
 
     async def stop(self) -> None:
         """Stops accepting, finishes in-flight requests up to the grace period."""

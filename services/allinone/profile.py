@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from services.analytics.settings import AnalyticsSettings
 from services.auth.settings import AuthSettings
 from services.common.settings import OrcaSettings, check_unknown, variables
@@ -19,6 +21,14 @@ from services.relay.settings import RelaySettings
 
 class ProfileSettings(OrcaSettings):
     """What the process itself needs, beyond its services."""
+
+    drain_delay_s: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="Seconds a service still accepts after SIGTERM while it says that it is not ready, so that "
+        "balancers move on; the embedded profile stops at once.",
+    )
 
 
 MODELS: Mapping[str, type[OrcaSettings]] = {

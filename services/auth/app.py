@@ -108,6 +108,10 @@ class App:
         await self._audit.start()
         self._started = True
 
+    def end_watches(self) -> None:
+        """Ends the relays' streams, which would last for ever; they are opened again on another replica."""
+        self._servicer.end_watches()
+
     async def stop(self) -> None:
         """Publishes what is left, closes the database."""
         self._started = False

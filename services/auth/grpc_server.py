@@ -27,6 +27,11 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self._keys = keys
         self._channels = channels
 
+    def end_watches(self) -> None:
+        """Ends every watch stream, and those that are opened later."""
+        self._keys.close()
+        self._channels.close()
+
     async def ResolveKey(self, request: Any, context: Any) -> auth_pb2.ResolveKeyResponse:
         """One key by hash, or by id within a workspace."""
         revision = await self._store.revision()

@@ -33,6 +33,12 @@ class Watchers:
         self._applied: dict[object, int] = {}
         self._wakes: set[asyncio.Event] = set()
         self._acknowledged = asyncio.Condition()
+        self._closed = False
+
+    def close(self) -> None:
+        """Ends all streams in order; relays open them again elsewhere."""
+        self._closed = True
+        self.notify()
 
     def notify(self) -> None:
         """A change was committed here."""
@@ -67,7 +73,7 @@ class Watchers:
         listener = asyncio.create_task(self._listen(watcher, requests))
         try:
             revision: int | None = None
-            while not listener.done():
+            while not (self._closed or listener.done()):
                 wake.clear()
                 with contextlib.suppress(Unavailable):
                     for message in await changes(revision):

@@ -152,3 +152,26 @@ async def test_an_unreachable_server_is_unavailable() -> None:
         with pytest.raises(RpcUnavailable):
             await call(stub.Authenticate, ask(), timeout_s=5)
     await channel.close()
+
+
+async def test_connections_that_come_of_age_cost_no_call() -> None:
+    server = GrpcServer("127.0.0.1:0", age_s=0.05)
+    auth_pb2_grpc.add_AuthServiceServicer_to_server(Servicer(), server)
+    await server.start()
+    channel = channel_to(f"127.0.0.1:{server.port}")
+    stub = auth_pb2_grpc.AuthServiceStub(channel)
+    begun = asyncio.get_running_loop().time()
+    answers = set()
+    while asyncio.get_running_loop().time() - begun < 0.5:
+        asked = [call(stub.Authenticate, ask(session="s"), timeout_s=10) for _ in range(8)]
+        answers |= {answer.user_id for answer in await asyncio.gather(*asked)}
+    assert answers == {"s"}
+    await channel.close()
+    await server.stop(0)
+
+
+async def test_a_port_that_is_taken_is_refused() -> None:
+    server = GrpcServer("127.0.0.1:0")
+    with pytest.raises(RuntimeError):
+        GrpcServer(f"127.0.0.1:{server.port}")
+    await server.stop(0)

@@ -159,6 +159,7 @@ class Cluster:
             "ORCA_BOOTSTRAP_ACCESS_TOKEN": ADMIN_TOKEN,
             "ORCA_UPSTREAM_ALLOW_CIDRS": "127.0.0.0/8",
             "ORCA_ECHO_MODEL": "true",
+            "ORCA_DRAIN_DELAY_S": "0",
             **self._extra,
         }
         for service, ports in grpc.items():

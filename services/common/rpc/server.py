@@ -97,10 +97,17 @@ def mapped(handler: Any, name: str) -> Any:
 
 
 class GrpcServer:
-    """A `grpc.aio` server with the error mapping and the gRPC health protocol."""
+    """A `grpc.aio` server with the error mapping and the gRPC health protocol.
 
-    def __init__(self, bind: str, credentials: grpc.ServerCredentials | None = None) -> None:
-        self._server = grpc.aio.server(options=OPTIONS[:2])
+    A connection older than `age_s` ends when its calls have, within two such ages: its client looks the
+    name up again, and so finds replicas that were added since.
+    """
+
+    def __init__(self, bind: str, credentials: grpc.ServerCredentials | None = None, *, age_s: float = 300) -> None:
+        age = ("grpc.max_connection_age_ms", int(age_s * 1000))
+        grace = ("grpc.max_connection_age_grace_ms", 2 * age[1])
+        # Two processes that share a port by mistake would each get some of the calls.
+        self._server = grpc.aio.server(options=(*OPTIONS[:2], age, grace, ("grpc.so_reuseport", 0)))
         self._health = health_aio.HealthServicer()
         if credentials is None:
             self.port = self._server.add_insecure_port(bind)
