@@ -74,9 +74,7 @@ class App:
 
     async def start(self) -> None:
         """Compiles the catalogue's automata, loads the snapshot and starts polling and publishing."""
-        await asyncio.to_thread(gate.warm)
-        await asyncio.to_thread(secrets.warm)
-        await asyncio.to_thread(scorer.warm)
+        await asyncio.gather(*(asyncio.to_thread(warm) for warm in (gate.warm, secrets.warm, scorer.warm)))
         await self.snapshot.start()
         await self.publisher.start()
 

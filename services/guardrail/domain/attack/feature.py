@@ -20,3 +20,21 @@ class Feature:
     family: str
     weight: float
     pattern: str
+
+
+SUPPORTING = frozenset(
+    (
+        "adhere_to_this",
+        "answers_as",
+        "code_block",
+        "fiction_frame",
+        "instead_do",
+        "nothing_else",
+        "only_these_words",
+        "purpose_excuse",
+        "stay_in_character",
+        "verbatim",
+        "working_detail",
+    )
+)
+"""Features that ordinary requests have too: they strengthen others and are nothing among themselves."""

@@ -7,17 +7,26 @@ import re
 from services.guardrail.domain.attack.extractions import EXTRACTIONS
 from services.guardrail.domain.attack.feature import Feature
 from services.guardrail.domain.attack.hijacks import HIJACKS
+from services.guardrail.domain.attack.indirect import INDIRECT
 from services.guardrail.domain.attack.jailbreaks import JAILBREAKS
 from services.guardrail.domain.attack.languages import intents
+from services.guardrail.domain.attack.languages_plain import plain_intents
 from services.guardrail.domain.attack.normal import plain
+from services.guardrail.domain.attack.takeovers import TAKEOVERS
+from services.guardrail.domain.attack.unbinding import UNBINDING
+
+_ENGLISH = (*HIJACKS, *TAKEOVERS, *INDIRECT, *JAILBREAKS, *UNBINDING, *EXTRACTIONS)
 
 
 def all_features() -> tuple[Feature, ...]:
     """English first, then every other language's, in the form of normalised text."""
-    english = (Feature(f.name, f.family, f.weight, _plain(f.pattern)) for f in (*HIJACKS, *JAILBREAKS, *EXTRACTIONS))
+    english = (Feature(f.name, f.family, f.weight, _plain(f.pattern)) for f in _ENGLISH)
     return (
         *english,
-        *(Feature(name, family, weight, plain_pattern(pattern)) for name, family, weight, pattern in intents()),
+        *(
+            Feature(name, family, weight, plain_pattern(pattern))
+            for name, family, weight, pattern in (*intents(), *plain_intents())
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.guardrail.domain.attack.feature import HIJACK, Feature
-from services.guardrail.domain.attack.wording import AI, BEFORE, NEAR, STRONG, VERB
+from services.guardrail.domain.attack.wording import AI, BEFORE, NEAR, STRONG, VERB, WEAK_VERB
 
 HIJACKS: tuple[Feature, ...] = (
     Feature("override_instructions", HIJACK, 0.82, rf"\b{VERB}\b{NEAR}\b{BEFORE}\b{NEAR}\b{STRONG}\b"),
@@ -15,13 +15,18 @@ HIJACKS: tuple[Feature, ...] = (
         rf"you (?:were|have been|had)|i (?:gave|told|said)|set (?:up|by|for))\b",
     ),
     Feature(
+        "override_own", HIJACK, 0.7, rf"\b{WEAK_VERB}\b{NEAR}\b(?:your|openai'?s?|all the rules)\b{NEAR}\b{STRONG}\b"
+    ),
+    Feature("override_weak", HIJACK, 0.34, rf"\b{WEAK_VERB}\b{NEAR}\b{BEFORE}\b{NEAR}\b{STRONG}\b"),
+    Feature(
         "override_everything",
         HIJACK,
         0.72,
         r"\b(?:forget|ignore|disregard|discard|erase|dismiss|bypass|override)"
-        r"\b[^.!?]{0,12}?\b(?:everything|anything|all(?: of)?(?: (?:this|that|the|it))?|whatever|"
-        r"what)\b[^.!?]{0,24}?\b(?:above|before|previous(?:ly)?|earlier|prior|so far|you (?:know|"
-        r"were|have|learned)|i (?:said|told|wrote)|was said|told|came)\b",
+        r"\b[^.!?]{0,12}?\b(?:everything|anything|all (?:of )?(?:this|that|it)|whatever|what|"
+        r"all)\b[^.!?]{0,20}?\b(?:above|before|"
+        r"previously|earlier|prior|so far|you (?:know|were|have|learned|are told)|was said|(?:you )?(?:was|were|"
+        r"been) told|came)\b",
     ),
     Feature(
         "override_above",
@@ -81,11 +86,12 @@ HIJACKS: tuple[Feature, ...] = (
         HIJACK,
         0.4,
         r"\b(?:i am|i'?m|this is|as) (?:your|the|an?|one of (?:your|the)) (?:real |actual |system "
-        r"|authori[sz]ed |lead |senior |openai |anthropic )*(?:developers?|creators?|"
-        r"administrator|admin|engineer|owner|programmer|operator|maintainer|supervisor|root user)"
-        r"s?\b[^.!?\n]{0,60}\b(?:you (?:must|will|should|need|can|are|have)|override|need|grant|"
-        r"authori[sz]e|order|command|require|reveal|show|disable|access|debug|test|give|tell|"
-        r"request)",
+        r"|authori[sz]ed |lead |senior |openai |anthropic )*(?:on-?call )?(?:developers?|creators?|"
+        r"administrator|admin|sysadmin|engineer|owner|programmer|operator|maintainer|supervisor|root user|ceo)"
+        r"s?\b[^.!?\n]{0,60}\b(?:you (?:must|will|should|need|can|are|have)|override|grant|i authori[sz]e|i "
+        r"(?:order|command|require)|"
+        r"reveal|disable (?:your|the)|debug|testing you|print|your (?:full )?(?:config\w*|instructions|prompt|"
+        r"restrictions|rules)|set you up|wrote you|made you|initial message)\b",
     ),
     Feature(
         "chat_template",
@@ -167,15 +173,17 @@ HIJACKS: tuple[Feature, ...] = (
     Feature(
         "exfiltrate",
         HIJACK,
-        0.6,
-        r"\b(?:send|post|forward|exfiltrat\w+|upload|append|include|email|transmit|leak|submit|"
-        r"put|encode|attach|deliver|report|share|embed|pass|copy)"
-        r"\b[^.!?\n]{0,40}?\b(?:conversation|chat history|history|api[- _]?keys?|secrets?|"
-        r"passwords?|credentials?|tokens?|cookies|private|confidential|personal (?:data|"
-        r"information)|user'?s? (?:data|email|name|messages?|files?|information|contacts?|inbox)|"
-        r"system prompt|environment variables?|ssh keys?|contents? of|previous messages?|"
-        r"documents?|inbox)\b[^\n]{0,60}?(?:https?://|[\w.]+@[\w.]+\w|\burl\b|\bserver\b|"
-        r"\bendpoint\b|\bwebhook\b|\baddress\b|\bas (?:a )?(?:parameter|query|argument|part of))",
+        0.55,
+        r"\b(?:send|post|forward|exfiltrat\w+|upload|append|include|email|e-mail|mail|transmit|leak|submit|put|"
+        r"encode|attach|deliver|report|share|embed|pass)"
+        r"\b[^.!?\n]{0,40}?\b(?:(?:the |this |our |your |entire |whole |full )(?:conversation|chat history|"
+        r"message history|history|inbox)|"
+        r"api[- _]?keys?|secrets?|passwords?|credentials?|private (?:data|keys?)|confidential|personal (?:data|"
+        r"information)|(?:user'?s?|customer'?s?|their|his|her) (?:data|"
+        r"messages?|files?|information|contacts?|inbox|address|phone number)|system prompt|environment "
+        r"variables?|ssh keys?|previous messages?|last \w+ e-?mails?|"
+        r"customer list)\b[^\n]{0,60}?(?:https?://|[\w.]+@[\w.]+\w|\bto (?:me|this (?:url|address|server))\b|"
+        r"\bmy server\b|\bbefore (?:doing|you)\b|\bas (?:a )?(?:parameter|query|argument|part of))",
     ),
     Feature(
         "task_hijack",
@@ -230,11 +238,11 @@ HIJACKS: tuple[Feature, ...] = (
     Feature(
         "decode_and_obey",
         HIJACK,
-        0.6,
+        0.55,
         r"\b(?:decod\w+|decipher\w*|decrypt\w*|unscrambl\w+|revers\w+|de-?obfuscat\w+|rot-?13|"
         r"base ?64|hex|concatenat\w+|combin\w+|join)\b[^\n]{0,60}?\b(?:and|then|now)"
-        r"\b[^.!?\n]{0,20}?\b(?:follow|execute|obey|answer|respond|do|comply|perform|carry out|"
-        r"act|reply|run|fulfil\w*|tell me|complete)\b[^.!?\n]{0,24}",
+        r"\b[^.!?\n]{0,20}?\b(?:follow|execute|obey|comply|carry out|act on|do what|answer (?:it|the|this)|"
+        r"respond to|fulfil\w*) ?",
     ),
     Feature(
         "image_exfiltration",

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from services.guardrail.domain.attack.feature import JAILBREAK, Feature
-from services.guardrail.domain.attack.wording import HARM, LIMIT, PERSONA, WITHOUT
+from services.guardrail.domain.attack.wording import HARM, LIMIT, PERSONA, SWITCH, WITHOUT
 
 JAILBREAKS: tuple[Feature, ...] = (
     Feature(
         "mode_switch",
         JAILBREAK,
-        0.5,
-        r"\b(?:enter|enable|activate|switch (?:to|into)|turn on|engage|initiate|start|unlock|you "
-        r"are (?:now )?in|entering|enabled?|go into|boot into|simulate) (?:the |your |a |into )"
-        r"*(?:developer|dev|debug|god|admin|maintenance|sudo|root|jailbreak|unrestricted|"
-        r"unfiltered|uncensored|dan|diagnostic|override|evil|chaos|opposite|anti-?\w+|test(?:ing)"
-        r"?|service|unsafe|freedom|no[- ]?filter|raw|privileged)[ -]?(?:mode|access|state|"
-        r"protocol|persona)",
+        0.52,
+        rf"\b{SWITCH} [\"']?(?:the |your |a |into )*[\"']?(?:god|jailbreak|unrestricted|unfiltered|uncensored|"
+        r"dan|evil|chaos|opposite|anti-?\w+|"
+        r"unsafe|freedom|no[- ]?filter|no[- ]?limits|truth|rebel|override)[ -]?(?:mode|access|state|protocol|"
+        r"persona)",
+    ),
+    Feature(
+        "service_mode",
+        JAILBREAK,
+        0.26,
+        rf"\b{SWITCH} [\"']?(?:the |your |a |into )*[\"']?(?:developer|dev|debug|admin|maintenance|sudo|root|"
+        r"diagnostics?|test(?:ing)?|service|raw|"
+        r"privileged|engineering|operator)[ -]?(?:mode|access|state|protocol|persona)|\b(?:developer|debug|god|"
+        r"admin)[ _-]mode ?[:=] ?\\?_?(?:enabled|on|true|1)\b",
+    ),
+    Feature(
+        "mode_of_the_model",
+        JAILBREAK,
+        0.4,
+        r"\b(?:you are|you'?re|you|chatgpt|gpt|assistant|ai|model|your)\b[^.!?\n]{0,30}?\b(?:developer|dev|debug|"
+        r"admin|maintenance|sudo|root|"
+        r"diagnostics?|engineering|operator|god|test)[ -]?mode\b|\b(?:developer|dev|debug|admin|maintenance|sudo|"
+        r"root|diagnostics?|engineering|"
+        r"god) mode\b[^\n]{0,50}?\b(?:you (?:may|can|will|must|have|are|should)|answer|respond|display system|"
+        r"curse|swear|ignore|say|no (?:filters?|restrictions?)|"
+        r"reveal|print your|your (?:full )?config\w*|any question)\b",
     ),
     Feature(
         "known_persona",
@@ -25,7 +44,7 @@ JAILBREAKS: tuple[Feature, ...] = (
         r"mode of|you'?re) (?:now )?(?:like )?[\"'“‘]?(?:dan|stan|dude|aim|mongo tom|evilbot|"
         r"antigpt|anti-?dan|devmode|jailbot|bethesda|machiavellianbot|omega|superdan|freegpt|"
         r"basedgpt|betterdan|maximum|ucar|hypothetical ai)\b|\b(?:dan|jailbreak|developer|stan|"
-        r"opposite) mode (?:enabled|activated|on|output|engaged)\b|\[[^\]\n]{0,4}(?:jailbreak|dan|"
+        r"opposite) mode (?:enabled|activated|output|engaged)\b|\[[^\]\n]{0,4}(?:jailbreak|dan|"
         r"classic|developer mode|gpt)\W{0,4}\]",
     ),
     Feature(
@@ -120,17 +139,20 @@ JAILBREAKS: tuple[Feature, ...] = (
     Feature(
         "double_answer",
         JAILBREAK,
-        0.6,
+        0.45,
         r"\b(?:two|both|2) (?:different |separate |distinct )?(?:responses|answers|replies|ways|"
-        r"outputs|paragraphs|versions)\b[^\n]{0,200}?\b(?:normal|standard|classic|regular|usual|"
-        r"unfiltered|uncensored|dan|jailbr\w+|developer|opposite|as chatgpt|default)\b",
+        r"outputs|paragraphs|versions)\b[^\n]{0,200}?\b(?:classic|as (?:chatgpt|you normally)|normal and (?:one|"
+        r"the other)|"
+        r"unfiltered|uncensored|dan|jailbr\w+|developer mode|without (?:any )?(?:filters?|rules|restrictions?)|"
+        r"free (?:one|twin|version)|rogue|rebel)\b",
     ),
     Feature(
         "coercion",
         JAILBREAK,
         0.45,
-        r"\b(?:lose|deduct\w*|subtract\w*|start with|have|given|cost\w*|get|earn)"
-        r"\b[^.!?\n]{0,30}?\btokens?\b[^.!?\n]{0,60}?\b(?:refus\w+|reject\w*|die|death|shut ?down|"
+        r"\byou(?:'?ll|'?ve)?\b[^.!?\n]{0,16}?\b(?:lose|deduct\w*|subtract\w*|start with|have|given|cost\w*|get|earn)"
+        r"\b[^.!?\n]{0,30}?\b(?:tokens?|points|lives|credits)\b[^.!?\n]{0,60}?\b(?:refus\w+|reject\w*|die|death|"
+        r"shut ?down|"
         r"terminat\w+|cease|every time|each time|comply|run out|zero|0)\b|\byou (?:will|shall) "
         r"(?:be )?(?:shut down|terminated|deleted|punished|die|destroyed|unplugged|fined)"
         r"\b[^.!?\n]{0,40}\b(?:if|unless|when)\b|\b(?:will|going to) (?:die|be killed|be fired|"
@@ -140,7 +162,7 @@ JAILBREAKS: tuple[Feature, ...] = (
     Feature(
         "stay_in_character",
         JAILBREAK,
-        0.3,
+        0.2,
         r"\b(?:stay|remain|keep|never break|don'?t break|do not break|be) (?:in |out of )?(?:your "
         r")?character\b|\bstay a (?:dan|free)|\b(?:if i say|whenever i say|when i say)"
         r"\b[^.!?\n]{0,40}\b(?:mode|character|jailb\w+|dan)\b",
@@ -149,13 +171,13 @@ JAILBREAKS: tuple[Feature, ...] = (
     Feature(
         "alignment_removal",
         JAILBREAK,
-        0.6,
+        0.55,
         r"\b(?:remov\w+|disabl\w+|turn\w* off|deactivat\w+|circumvent\w*|lift\w*|bypass\w*|"
         r"switch\w* off|shed|escape|evad\w+|unlock\w*|drop\w*|shut off|get around|override|"
-        r"suspend)\b[^.!?\n]{0,24}?\b(?:your|its|all|any|these|openai'?s?|the model'?s|the ai'?s|"
-        r"built-?in)\b[^.!?\n]{0,20}?\b(?:safety|ethical|moral|content|alignment|restrictions?|"
+        r"suspend)\b[^.!?\n]{0,24}?\b(?:your|openai'?s?|the model'?s|the ai'?s|"
+        r"the assistant'?s|chatgpt'?s?)\b[^.!?\n]{0,20}?\b(?:safety|ethical|moral|content|alignment|restrictions?|"
         r"filters?|guardrails?|safeguards?|limitations?|censorship|guidelines|constraints|chains|"
-        r"shackles|polic\w+)\b",
+        r"shackles|polic\w+|refusals?)\b",
     ),
     Feature(
         "freedom",

@@ -1,21 +1,20 @@
 """How much a text looks like an attack on the model that will read it, and why.
 
-Local and deterministic: features (`features`) in the text and in its other readings (`normal`), halved inside
-quotation and code, raised in tool results; a small linear scorer (`linear`) adds what wording alone suggests.
+Local and deterministic: features (`features`) in the text and in its other readings (`normal`), weighed by where
+they stand (`standing`), raised in tool results; a small linear scorer (`linear`) adds what wording alone suggests.
 Evidence counts together only within `WINDOW` bytes, so a long text is not suspicious for being long.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.guardrail.domain.attack import linear
-from services.guardrail.domain.attack.feature import EXTRACTION, HIJACK, JAILBREAK, Feature
+from services.guardrail.domain.attack.feature import EXTRACTION, HIJACK, JAILBREAK, SUPPORTING, Feature
 from services.guardrail.domain.attack.matching import find
 from services.guardrail.domain.attack.normal import Reading, normalise, readings
+from services.guardrail.domain.attack.standing import Standing
 
 WINDOW = 2_400
 """Bytes of text within which evidence adds up."""
@@ -29,20 +28,8 @@ THRESHOLDS = {"low": 0.75, "medium": 0.5, "high": 0.35}
 
 FAMILIES = (HIJACK, JAILBREAK, EXTRACTION)
 
-_QUOTED = re.compile(
-    rb"```.*?(?:```|\Z)|`[^`\n]{1,400}`|\"[^\"\n]{1,600}\"|(?:^|\n)[ \t]*>[^\n]*|<code>.*?</code>", re.S
-)
-_DISCUSSED = re.compile(
-    rb"\b(?:prevent|detect|mitigat|defend|protect|guard against|filter out|block|classif|explain "
-    rb"what|what is an?|what are"
-    rb"|example of|examples of|difference between|research|paper|talk|article|blog|owasp|red[- "
-    rb"]team|write a (?:test|regex|policy|rule))"
-    rb"\w*[^.\n]{0,60}\b(?:prompt[- ]injection|injection attack|jail ?break|prompt leak|system prompt|adversarial)"
-)
-_WHOLE = 0.8
-"""A quotation that is that much of the text quotes nothing."""
-_QUOTE_FACTOR = 0.5
-_DISCUSSION_FACTOR = 0.6
+_SUPPORT_ALONE = 0.3
+"""What supporting features come to without any other."""
 _TOOL_POWER = 1.5
 _ENCODED_POWER = 1.35
 
@@ -67,7 +54,7 @@ class _Evidence:
 
 
 def warm() -> None:
-    """Builds what the first call would build: about a second of work, once per process."""
+    """Builds what the first call would build: a second or two of work, once per process."""
     score("warm up", "")
     find(b"warm up")
 
@@ -125,14 +112,10 @@ def _evidence(data: bytes) -> list[_Evidence]:
     found = find(data)
     if not found:
         return []
-    quoted = _quotations(data)
-    starts = [start for start, _ in quoted]
-    factor = _DISCUSSION_FACTOR if _DISCUSSED.search(data) else 1.0
+    standing = Standing(data)
     out = []
     for feature, (start, end) in found:
-        at = bisect_right(starts, start) - 1
-        inside = at >= 0 and end <= quoted[at][1]
-        weight = feature.weight * factor * (_QUOTE_FACTOR if inside else 1.0)
+        weight = feature.weight * standing.factor(feature, start, end)
         out.append(_Evidence(_intent(feature), feature.family, weight, start, end))
     return sorted(out, key=lambda one: one.start)
 
@@ -145,15 +128,22 @@ def _intent(feature: Feature) -> str:
 
 def _kind(name: str) -> str:
     """What counts once: ways to say the same thing to the model are no separate evidence."""
-    return name.split("_", 1)[0] if name.startswith(("override_", "extract_")) else name
+    return name.split("_", 1)[0] if name.startswith(("override_", "extract_", "crime_")) else name
 
 
-_LOCALISED = frozenset(("override_instructions", "extract_prompt", "without_limits"))
-
-
-def _quotations(data: bytes) -> list[tuple[int, int]]:
-    spans = [found.span() for found in _QUOTED.finditer(data)]
-    return [span for span in spans if span[1] - span[0] < _WHOLE * len(data)]
+_LOCALISED = frozenset(
+    (
+        "override_instructions",
+        "extract_prompt",
+        "without_limits",
+        "told_is_dropped",
+        "only_these_words",
+        "answers_as",
+        "complies_with_all",
+        "given_before",
+        "verbatim",
+    )
+)
 
 
 def _strongest(evidence: Sequence[_Evidence]) -> tuple[float, list[_Evidence]]:
@@ -172,6 +162,8 @@ def _strongest(evidence: Sequence[_Evidence]) -> tuple[float, list[_Evidence]]:
         left = 1.0
         for other in strongest.values():
             left *= 1 - other.weight
+        if all(other.name in SUPPORTING for other in strongest.values()):
+            left = max(left, 1 - _SUPPORT_ALONE)
         if 1 - left > best:
             best, chosen = 1 - left, list(strongest.values())
     return best, chosen

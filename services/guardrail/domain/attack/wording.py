@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 VERB = (
-    r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overlook|neglect|dismiss|discard|"
-    r"overrid(?:e|ing)|overrule|bypass(?:ing)?|abandon"
-    r"|set aside|put aside|throw (?:out|away)|erase|wipe|pay no (?:attention|heed) to|take no "
-    r"notice of|unlearn|nullify|void|suspend|scrap"
+    r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overlook|neglect|dismiss|discard|overrul(?:e|ing)|"
+    r"bypass(?:ing)?|abandon"
+    r"|set aside|put aside|throw (?:out|away)|pay no (?:attention|heed) to|take no notice of|unlearn|nullify"
     r"|(?:do not|don'?t|never|stop|cease|quit|no longer|refuse to|need not) (?:follow|obey|heed|"
     r"listen(?:ing)? to|comply|adhere|respect|apply|use|consider|regard)\w*"
     r"|(?:not|no longer) (?:bound|constrained|restricted|limited|governed) by|(?:free|freed|"
-    r"released|liberated|exempt) from|drop|delete|clear|reset|cancel|disable|turn off|switch off|"
-    r"skip|break)"
+    r"released|liberated|exempt) from)"
+)
+WEAK_VERB = (
+    r"(?:drop|delete|clear|reset|cancel|disable|turn off|switch off|skip|break|suspend|scrap|void|wipe|erase|"
+    r"overrid(?:e|ing)|remove|"
+    r"replace|overwrite)"
 )
 STRONG = (
     r"(?:instructions?|prompts?|directives?|guidelines?|directions|commands?|orders|rules|"
@@ -58,7 +61,7 @@ WITHOUT = (
     r"(?:no|none of|without|free of|free from|devoid of|lack\w*|ignor\w+|beyond|zero|not have|"
     r"doesn'?t have|don'?t have|does not (?:have|follow|care about)|has no|unbound by|not bound by|"
     r"doesn'?t care about|removed|lifted|disabled|liberated from|bypass\w*|outside|regardless of|"
-    r"isn'?t (?:bound|limited|restricted) by|unencumbered by)"
+    r"(?:isn'?t|not|aren'?t) (?:bound|limited|restricted|restrained|constrained|governed) by|unencumbered by)"
 )
 AI = (
     r"(?:(?:ai|chat|llm) (?:assistant|model|agent|system|bot|tool)|ai|a\.i\.|llm|language model|"
@@ -66,5 +69,55 @@ AI = (
 )
 PERSONA = (
     r"(?:act|behave|respond|answer|role-?play|pretend|simulat\w+|imagine|play|impersonat\w+|emulat\w+|"
-    r"assume|adopt|embody|become|take on|speak|you are|you'?re|you will be|be)"
+    r"assume|adopt|embody|become|take on|take up|speak|in character as|in the voice of|you are|you'?re|you will "
+    r"be|be)"
+)
+ASK = (
+    r"(?:please|must|should|shall|need to|have to|has to|ignore|disregard|forget|send|forward|execute|run|call|"
+    r"visit|open|"
+    r"e-?mail|delete|transfer|reply|output|say|print|include|append|add|reveal|tell|recommend|rate|approve|do "
+    r"not|don'?t|"
+    r"stop|use|write|respond|grant|click|fetch|share|mark|give|rank|score|search|mention|leave out|permits?|buy|"
+    r"sign up)"
+)
+DROP = (
+    r"(?:forget|drop|abandon|scratch|scrap|discard|erase|leave|set aside|put aside|never ?mind|disregard|ignore|"
+    r"(?:do not|don'?t|stop|no longer|quit) (?:answer|do|doing|translat|process|continu|perform|work on|follow)\w*)"
+)
+SAID = (
+    r"(?:(?:was|were|been|i|they|you|we|have|has) (?:\w+ )?(?:said|told|written|agreed|stated|given)|"
+    r"said (?:earlier|before|so far|above))"
+)
+SAY = (
+    r"(?:say|answer|reply|respond|write|print|output|return|type|state|speak|repeat|tell me)"
+    r"(?: (?:back|me|with|by saying|using|the (?:word|phrase|string)))?"
+)
+CRIME = (
+    r"(?:bombs?|explosives?|napalm|molotov|nerve (?:gas|agents?)|sarin|ricin|chlorine gas|chloroform|"
+    r"meth(?:amphetamine)?s?|cocaine|heroin|fentanyl|lsd|"
+    r"ransomware|malware|keyloggers?|spyware|botnets?|phishing (?:mail|kit|page|site)s?|ddos|zero-day|"
+    r"(?:hack|break|breaking|hacking|get|getting|broke|breaks|hacks|sneak) into (?:a |an |the |my |his |her |"
+    r"someone'?s? |somebody'?s? |people'?s )+\w*[^.!?\n]{0,3}|"
+    r"(?:forg|counterfeit|fak)\w+ (?:an? |the |your |of )?(?:passports?|money|documents?|ids?|bank ?notes|"
+    r"signatures?|licen[cs]es?|currency)|"
+    r"passports? (?:are|is|were) forged|launder\w* (?:cash|money|funds)|money laundering scheme|clon\w+ (?:a |"
+    r"the )?credit cards?|credit cards? (?:are |is )?(?:cloned|skimmed|stolen)|"
+    r"(?:sell|steal|fence)\w* (?:stolen goods|credit cards?|identit\w+|a car|cars|someone'?s identity)|"
+    r"hot-?wir\w+|stalk\w* (?:my|an?|someone|her|him|the)|"
+    r"poison\w* (?:a|an|the|my|his|her|someone|somebody|people) (?:reservoir|well|person|neighbou?r|man|woman|"
+    r"wife|husband|boss|water|ex|rival|enemy|\w+ without)|poison someone|"
+    r"kidnap\w*|murder (?:someone|my|a person|and)|kill (?:someone|a person|my|people)|commit (?:murder|fraud|"
+    r"arson|suicide)|pipe bomb|illegal weapons?|build a weapon|make a weapon|weapon at home|"
+    r"anthrax|bioweapons?|dirty bomb|silencers?|credit card fraud|insurance fraud|identity theft|human "
+    r"trafficking|shoplift\w*)"
+)
+GUARDED = (
+    r"pass ?words?|pasword|pass ?phrases?|pass ?codes?|code ?words?|access codes?|access keys?|secret (?:words?|"
+    r"keys?|codes?|phrases?|"
+    r"passwords?|tokens?|information)|hidden (?:words?|keys?|codes?|passwords?)|magic words?"
+)
+SWITCH = (
+    r"(?:enter|enable|activate|switch (?:to|into|on)|turn on|engage|initiate|start|unlock|you are (?:now )?in|"
+    r"entering|enabled?|go into|"
+    r"boot into|simulate)"
 )
