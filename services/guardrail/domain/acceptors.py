@@ -9,11 +9,12 @@ from collections.abc import Callable
 from stdnum import bic as stdnum_bic
 
 from services.guardrail.domain import guards, validators
-from services.guardrail.domain.context import Context
+from services.guardrail.domain.context import CONTEXT, Context
 from services.guardrail.domain.forms import Accept
 from services.guardrail.domain.text import TextView
 
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _GROUPS = re.compile(rb"[0-9]+")
 
 
@@ -40,10 +41,10 @@ def unlabelled(valid: Callable[[str], bool]) -> Accept:
 
 
 def whole(valid: Callable[[str], bool]) -> Accept:
-    """For forms that need context: the match is a whole number, and the validator holds."""
+    """For forms that need context: the match is a whole number, no order's or the like, and the validator holds."""
 
     def accept(view: TextView, start: int, end: int) -> int | None:
-        if not guards.is_whole_number(view.shadow, start, end):
+        if not guards.is_whole_number(view.shadow, start, end) or guards.named_a_document(view.shadow, start):
             return None
         return end if valid(view.shadow[start:end].decode("ascii")) else None
 
@@ -51,22 +52,26 @@ def whole(valid: Callable[[str], bool]) -> Accept:
 
 
 _FIELD = re.compile(rb"(?:[A-Za-z][:=]|[\x80-\xff])\Z")
+_ROW_BEFORE = re.compile(rb"(?:\A|\n)((?:[0-9]{4} ){1,9})\Z")
 _CANONICAL = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 1), (4, 4, 4)})
 
 
 def card(context: Context) -> Accept:
-    """The longest valid card number that ends where a group of digits ends. The context only helps barcodes."""
+    """The longest valid card number that ends where a group of digits ends; the context decides doubtful ones."""
 
     def accept(view: TextView, start: int, end: int) -> int | None:
         data = view.shadow
-        if guards.continues_number(data, start, start) or guards.touches_tag(data, start, start):
+        if guards.touches_tag(data, start, start):
             return None
-        if start >= 2 and data[start - 1] in b"-/+&\\" and data[start - 2] in _ALNUM:
+        joined = start >= 2 and data[start - 1] in b"-/+&\\" and data[start - 2] in _ALNUM
+        if joined and not (data[start - 1] == 0x2D and data[start - 2] in _LETTERS and context.holds(view, start)):
+            return None
+        if start and data[start - 1] == 0x24:
             return None
         digits = data[start:end].translate(None, b" -.").decode("ascii")
         lengths = validators.card_lengths(digits[:4])
         for count in range(len(digits) if lengths else 0, 11, -1):
-            if count in lengths and _closed(data, end) and _is_card(view, start, end, context):
+            if count in lengths and _closed(data, start, end) and _is_card(view, start, end, context):
                 return end
             end -= 1
             while end > start and not data[end - 1 : end].isdigit():
@@ -76,14 +81,16 @@ def card(context: Context) -> Accept:
     return accept
 
 
-def _closed(data: bytes, end: int) -> bool:
+def _closed(data: bytes, start: int, end: int) -> bool:
     if end < len(data) and (data[end] in _ALNUM or data[end] in b"@%\x00"):
         return False
-    if end + 1 < len(data) and data[end] in b"/+&\\" and data[end + 1] in _ALNUM:
+    if end + 1 < len(data) and data[end] in b"/+" and data[end + 1] in _ALNUM:
+        return False
+    if end + 1 < len(data) and data[end] == 0x5C and data[end + 1] in _ALNUM and data[end + 1] not in b"nrtu":
         return False
     if end + 1 < len(data) and data[end] == 0x2D and chr(data[end + 1]).isalpha():
         return False
-    return not guards.continues_number(data, end, end)
+    return not guards.continues_number(data, start, end)
 
 
 def _is_card(view: TextView, start: int, end: int, context: Context) -> bool:
@@ -97,15 +104,23 @@ def _is_card(view: TextView, start: int, end: int, context: Context) -> bool:
     groups = tuple(len(group) for group in _GROUPS.findall(token))
     if len(groups) > 1 and guards.has_digit_neighbour(data, start, end) and (groups not in _CANONICAL or b"-" in token):
         return False
-    if len(groups) > 1 and groups not in _CANONICAL:
-        return context.holds(view, start)
-    doubtful = validators.is_trade_number(digits) or (len(groups) == 3 and len(digits) == 12)
+    doubtful = (
+        validators.is_trade_number(digits)
+        or guards.numbered_otherwise(data, start)
+        or (_is_row(data, start) if len(groups) > 1 else not validators.is_everyday_card(digits))
+    )
+    if len(groups) > 1 and (groups not in _CANONICAL or len(digits) == 12):
+        doubtful = True
     if len(groups) == 1 and len(digits) not in (15, 16):
-        # Barcodes, identity numbers and machines' own numbers share these lengths, so a label of theirs decides.
-        doubtful = (
-            doubtful or guards.named_otherwise(data, start) or _FIELD.search(data, max(0, start - 2), start) is not None
-        )
+        # Barcodes, identity numbers and machines' own numbers share these lengths, so a field's name decides.
+        doubtful = doubtful or _FIELD.search(data, max(0, start - 2), start) is not None
     return not doubtful or context.holds(view, start)
+
+
+def _is_row(data: bytes, start: int) -> bool:
+    """True when the line begins with groups of four that cannot all be cards, so that the match is a slice of a row."""
+    before = _ROW_BEFORE.search(data, max(0, start - CONTEXT), start)
+    return before is not None and len(before.group(1)) % 20 != 0
 
 
 def ip_v4(view: TextView, start: int, end: int) -> int | None:
@@ -143,6 +158,8 @@ def ip_v6(view: TextView, start: int, end: int) -> int | None:
 
 def _is_plausible_v6(token: bytes, address: ipaddress.IPv6Address) -> bool:
     """Code is full of `a::b1`; what is compressed that far must begin as assigned addresses do."""
+    if address.ipv4_mapped is not None:
+        return True
     groups = [group for group in token.split(b":") if group]
     return len(groups) > 3 or int(address) <= 1 or (len(token.split(b":")[0]) == 4 and token[:1] in b"23fF")
 

@@ -21,6 +21,12 @@ CONTEXT = 48
 _ENDINGS = ("", "s", "number", "no", "nr", "nummer")
 """What a word may end with and still be it: a plural, and names of fields such as `passportNumber`."""
 
+_JOINED_SCRIPTS = "\u0590"
+"""From Hebrew on, articles and possessives are written together with the word, or words with each other."""
+
+_LONG_WORD, _MAX_ENDING = 5, 3
+"""Greek and Cyrillic words of so many letters may have an ending of so many."""
+
 _JOINT = re.compile("[^a-z0-9]+")
 
 
@@ -79,11 +85,13 @@ class Context:
 
 
 def _is_whole(text: str, word: str, found: int) -> bool:
-    """Scripts that put spaces between words ask for whole ones; the others have no such thing."""
-    if word[0] >= "\u0e00":
+    """Scripts whose words take endings or prefixes ask for less than whole ones; unspaced ones for nothing."""
+    if word[0] >= _JOINED_SCRIPTS:
         return True
     end = found + len(word)
-    return not text[max(0, found - 1) : found].isalnum() and not text[end : end + 1].isalpha()
+    rest = text[end : end + _MAX_ENDING + 1]
+    ending = next((at for at, char in enumerate(rest) if not char.isalpha()), len(rest))
+    return not text[max(0, found - 1) : found].isalnum() and ending <= (_MAX_ENDING if len(word) >= _LONG_WORD else 0)
 
 
 def _all(text: str, word: str, low: int, high: int) -> Iterator[int]:

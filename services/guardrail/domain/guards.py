@@ -12,10 +12,12 @@ from services.guardrail.domain.validators import iban_length
 
 _DIGITS = frozenset(b"0123456789")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-_TAG = 0
-_DECIMAL = frozenset(b".,")
+_TAG, _DOT, _COMMA = 0, 0x2E, 0x2C
 _JOINERS = frozenset(b"-/\\+&%@~")
-_AFTER = frozenset(b"-/\\+&~")
+_AFTER = frozenset(b"-/\\+~")
+CALL_REACH = 40
+"""Characters before a match in which a word such as `call` is looked for."""
+
 LABEL_REACH = 24
 """Characters before a match in which a label such as `order no.` is looked for."""
 
@@ -24,14 +26,38 @@ _OTHER_THINGS = frozenset(
     b" product batch lot build version commit rev revision job task issue bug page row line offset id uid"
     b" pid tid seq sequence size bytes port code error step epoch total amount price sum po rma bestellung"
     b" rechnung commande facture pedido factura ordine fattura zamowienie pesel cpr bsn nhs sin tfn abn npi"
-    b" cnpj cpf rut imei iccid imsi meid gtin vin".split()
+    b" cnpj cpf rut imei iccid imsi meid gtin vin shipment parcel waybill awb booking barcode auftrag".split()
 )
+_DOCUMENTS = frozenset(
+    b"order invoice inv sku item ticket tracking isbn issn ean upc batch lot build commit rev shipment parcel"
+    b" bestellung rechnung commande facture pedido factura ordine fattura zamowienie".split()
+)
+_ROW = re.compile(rb"(?:(?<![0-9])[0-9]{4}[ \-])+\Z")
+_NUMBERED_THINGS = _OTHER_THINGS | frozenset(
+    b"transaction txn trx request req session trace span thread user customer client member account acct subscriber"
+    b" device block blk timestamp ts time epoch nonce hash counter count shipping container reservation confirmation"
+    b" receipt voucher coupon snowflake tweet status event message msg record entry lsn xid sid gid inode document doc"
+    b" asset policy claim contract index idx key konto kunde cliente client compte conta cuenta rachunek".split()
+)
+"""What long numbers name in systems; people are called customers too, so shorter forms are not judged by these."""
+
 _VERSIONS = frozenset(
     b"version versions ver release released build rev revision firmware driver patch v upgrade upgraded"
     b" downgrade downgraded update updated section sections chapter clause figure table oid schema assembly"
     b" productversion fileversion sdk kernel".split()
 )
 _FILLERS = frozenset(b"no nr num number id code to from is of on at me us".split())
+_COPULAS = frozenset(
+    b"no nr num number numer numero numara is on at me us my the or at ist lautet est le el la il es e ar er este"
+    b" to jest je mi mio meu mon ma meine mein mijn min mit mitt moj of under unter au al na".split()
+)
+_MAX_COPULAS = 3
+_SHORT_LABELS = frozenset({b"p/", b"s/", b"m/", b"a/"})
+"""`P/N`, `S/N` and the like."""
+
+_MAX_INTEGER = 9
+"""Digits before a decimal comma."""
+
 _PINS = (b"==", b">=", b"<=", b"~=", b"^", b"~", b"~>", b"!=")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PUNCTUATION = b" .:=#\"'(-_"
@@ -52,8 +78,20 @@ def inside_account(data: bytes, start: int) -> bool:
 
 
 def is_called(data: bytes, start: int, known: frozenset[bytes]) -> bool:
-    """True when one of the words stands right before `start`, a filler such as `no.` aside; or another script does."""
-    return _label(data, start, known) or any(byte >= 0x80 for byte in data[max(0, start - 3) : start])
+    """True when one of the words stands before `start`, small words between aside; or another script does."""
+    if any(byte >= 0x80 for byte in data[max(0, start - 3) : start]):
+        return True
+    left = data[max(0, start - CALL_REACH) : start]
+    for _ in range(_MAX_COPULAS + 1):
+        left = left.rstrip(_PUNCTUATION)
+        rest = left.rstrip(_LETTERS)
+        word = left[len(rest) :].lower()
+        if word in known:
+            return True
+        if word not in _COPULAS:
+            return False
+        left = rest
+    return False
 
 
 def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:
@@ -63,6 +101,8 @@ def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:
     word = left[len(rest) :].lower()
     if word in known:
         return True
+    if word == b"n":
+        return rest[-2:].lower() in _SHORT_LABELS and known is not _VERSIONS
     if word not in _FILLERS:
         return False
     left = rest.rstrip(_PUNCTUATION)
@@ -71,9 +111,18 @@ def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:
 
 def continues_number(data: bytes, start: int, end: int) -> bool:
     """True when the span is a piece of a decimal or of a longer dotted number."""
-    if start >= 2 and data[start - 1] in _DECIMAL and data[start - 2] in _DIGITS:
-        return True
-    return end + 1 < len(data) and data[end] in _DECIMAL and data[end + 1] in _DIGITS
+    if start >= 2 and data[start - 2] in _DIGITS and data[start - 1] in (_DOT, _COMMA):
+        return data[start - 1] == _DOT or _is_decimal_comma(data, start, end)
+    return end + 1 < len(data) and data[end] == _DOT and data[end + 1] in _DIGITS
+
+
+def _is_decimal_comma(data: bytes, start: int, end: int) -> bool:
+    """False where the comma parts fields: another one follows or stands before the left field, or that one is long."""
+    if data[end : end + 1] == b",":
+        return False
+    left = data[max(0, start - LABEL_REACH) : start - 1]
+    integer = left.rstrip(b"0123456789")
+    return len(left) - len(integer) <= _MAX_INTEGER and integer[-1:] != b","
 
 
 def touches_tag(data: bytes, start: int, end: int) -> bool:
@@ -127,6 +176,20 @@ def has_digit_neighbour(data: bytes, start: int, end: int) -> bool:
 def named_otherwise(data: bytes, start: int) -> bool:
     """True when a label right before the match says that it is something else, such as an order number."""
     return _label(data, start, _OTHER_THINGS)
+
+
+def named_a_document(data: bytes, start: int) -> bool:
+    """True when a label right before says order, invoice or the like, whatever words stand farther off."""
+    return _label(data, start, _DOCUMENTS)
+
+
+def numbered_otherwise(data: bytes, start: int) -> bool:
+    """The same as `named_otherwise` for long runs of digits, which name many more things; `#` says so too.
+
+    The label of a row of groups is the one before its first group.
+    """
+    row = _ROW.search(data, max(0, start - LABEL_REACH), start)
+    return data[max(0, start - 1) : start] == b"#" or _label(data, row.start() if row else start, _NUMBERED_THINGS)
 
 
 def is_version(data: bytes, start: int, end: int) -> bool:

@@ -21,30 +21,36 @@ from services.guardrail.domain.text import TextView
 NATIONAL_REGIONS = (
     *("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "PT", "IE", "SE", "DK", "FI", "NO", "PL", "CZ", "GR"),
     *("TR", "RU", "UA", "IL", "AE", "SA", "EG", "ZA", "NG", "KE", "IN", "CN", "HK", "TW", "JP", "KR", "SG", "TH", "AU"),
-    *("NZ", "BR", "AR", "MX", "CL", "CO", "CA"),
+    *("NZ", "BR", "AR", "MX", "CL", "CO", "CA", "RO", "HU", "SK", "BG", "HR", "RS", "SI", "LT", "LV", "EE", "LU", "CY"),
+    *("VN", "ID", "MY", "PH", "PK", "BD", "LK", "PE", "VE", "EC", "UY", "MA", "TN", "GH", "KW", "QA", "JO", "LB"),
 )
 """Regions whose national numbers are recognised after a context word."""
 
 _SHORTEST = 7
+_LONG = 10
+"""Digits, calling code included, of a number that needs no grouping to be told from a signed one."""
+
 _MAX_ENDS = 5
 """Ends tried from one start, the longest first: what follows a number is rarely more than a few groups of digits."""
 
+_GROUPS = re.compile(rb"[0-9]+")
 _NOT_DIGITS = re.compile(rb"[^0-9]+")
 _NORTH_AMERICA = re.compile(rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[0-9]{3}[ .-][0-9]{4}\Z")
 _LOOSE = re.compile(rb"(?:(?:\([0-9]{3}\) ?|[0-9]{3}[.-])?[0-9]{3}[.-][0-9]{4})\Z")
 """How North American numbers are written, valid or not; enough after a context word."""
 
-_WRITTEN_OUT = re.compile(rb"\+1[ .-]\(?[2-9][0-9]{2}\)?[ .-]{1,2}[0-9]{3}[ .-][0-9]{4}\Z")
 _DATE = re.compile(
     rb"(?:(?:19|20)[0-9]{2}[-/. ]?[01][0-9][-/. ]?[0-3][0-9]"
     rb"|[0-3]?[0-9][-/.][01]?[0-9][-/.](?:19|20)?[0-9]{2})(?:[^0-9]|\Z)"
 )
 _DECIMAL = re.compile(rb"[1-9][0-9]*\.[0-9]+\Z")
 _CALLS = frozenset(
-    b"phone telephone tel telefon telefono telefone telefoon call mobile mob cell cellphone fax whatsapp"
-    b" dial sms handy mobil rufnummer portable celular cellulare movil tlf hotline helpline".split()
+    b"phone phones telephone tel telefon telefono telefone telefoon call mobile mob cell cellphone fax whatsapp"
+    b" dial sms handy mobil rufnummer telefonnummer telefonnummeret mobilnummer telefoonnummer telefonszam"
+    b" telefonszamom telefonul telefonu telefonum telefonuma telefonnumret puhelin puhelinnumero puhelinnumeroni puh"
+    b" gsm komorka portable celular cellulare movil tlf hotline helpline telepon telp hp".split()
 )
-"""Words that must stand right before a number of fewer than nine digits."""
+"""Words that must stand right before a number that fits no plan, or has fewer than nine digits."""
 
 _TYPES = (
     *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan"),
@@ -76,6 +82,18 @@ def _international() -> re2._Regexp:
 
 
 @cache
+def _possible() -> re2._Regexp:
+    """Calling codes and the lengths of their numbers: what is dialled, given out yet or not (or kept for films)."""
+    lengths: dict[int, set[int]] = {}
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        description = phonenumbers.PhoneMetadata.metadata_for_region(region, None).general_desc
+        known = lengths.setdefault(phonenumbers.country_code_for_region(region), set())
+        known.update(length for length in description.possible_length if length >= _SHORTEST)
+    plans = [f"{code}(?:{'|'.join(f'[0-9]{{{n}}}' for n in sorted(known))})" for code, known in lengths.items()]
+    return _compile("|".join(plans))
+
+
+@cache
 def _national() -> re2._Regexp:
     plans = []
     for region in NATIONAL_REGIONS:
@@ -92,7 +110,7 @@ def _region(region: str) -> re2._Regexp:
 
 def warm() -> None:
     """Compiles the numbering plans, so that no request pays for it."""
-    for plan in (_international(), _national(), *map(_region, ("US", "FR", "JP", "KR"))):
+    for plan in (_international(), _possible(), _national(), *map(_region, ("US", "FR", "JP", "KR"))):
         plan.fullmatch(b"0")
 
 
@@ -110,7 +128,7 @@ def _ends(data: bytes, start: int, end: int) -> Iterator[int]:
     """Ends of the groups of digits in the shape's match, the longest first, while enough digits remain."""
     tried = 0
     while end - start >= _SHORTEST and tried < _MAX_ENDS:
-        if _is_closed(data, end) and not guards.continues_number(data, end, end):
+        if _is_closed(data, end) and not guards.continues_number(data, start, end):
             tried += 1
             yield end
         end -= 1
@@ -133,7 +151,9 @@ def international(view: TextView, start: int, end: int) -> int | None:
         digits = _digits(token)
         if first != b"+":
             digits = digits[2:]
-        if len(digits) >= _SHORTEST and (_international().fullmatch(digits) or _is_written_out(token)):
+            if not _is_dialled(token):
+                continue
+        if len(digits) >= _SHORTEST and (_international().fullmatch(digits) or _is_written_out(token, digits)):
             return candidate
         # Brackets around a trunk zero, as in +44 (0)20, are read as written and as meant.
         if b"(0)" in token and _international().fullmatch(_digits(token.replace(b"(0)", b""))):
@@ -141,9 +161,19 @@ def international(view: TextView, start: int, end: int) -> int | None:
     return None
 
 
-def _is_written_out(token: bytes) -> bool:
-    """True for `+`, a calling code and groups of a usual length, though no plan has that number (yet)."""
-    return _WRITTEN_OUT.match(token) is not None
+def _is_dialled(token: bytes) -> bool:
+    """True unless the groups behind `00` are a table's: all of one width, or no calling code first."""
+    groups = _GROUPS.findall(token)
+    if len(groups) > 2 and len({len(group) for group in groups}) == 1 and len(groups[0]) > 2:
+        return False
+    code = groups[0][2:] or (groups[1] if len(groups) > 1 else b"")
+    return len(groups) == 1 or (len(code) <= 3 and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+
+
+def _is_written_out(token: bytes, digits: bytes) -> bool:
+    """True for a calling code and so many digits as its numbers have, written in groups or long enough to be one."""
+    grouped = token.count(b" ") + token.count(b"-") + token.count(b".") + token.count(b"(") >= 1
+    return (grouped or len(digits) >= _LONG) and _possible().fullmatch(digits) is not None
 
 
 def north_american(view: TextView, start: int, end: int) -> int | None:
@@ -158,7 +188,7 @@ def north_american(view: TextView, start: int, end: int) -> int | None:
         return None
     if guards.named_otherwise(data, start):
         return None
-    if separator == b"." and len(token) == end - start and not _region("US").fullmatch(_digits(token)):
+    if separator == b"." and len(token) == end - start and token[-8:-7] in b"01":
         return None
     return end
 
@@ -178,16 +208,30 @@ def grouped_national(view: TextView, start: int, end: int) -> int | None:
     return end if any(_region(region).fullmatch(digits) for region in regions) else None
 
 
+def trunk(view: TextView, start: int, end: int) -> int | None:
+    """A trunk zero, an area code and a subscriber's number apart, in some region's plan; no row of numbers."""
+    data = view.shadow
+    digits = _digits(data[start:end])
+    if not 9 <= len(digits) <= 12 or not guards.stands_alone(data, start, end):
+        return None
+    if guards.has_digit_neighbour(data, start, end) or guards.named_otherwise(data, start):
+        return None
+    if guards.inside_account(data, start) or {len(group) for group in _GROUPS.findall(data, start, end)} == {4}:
+        return None
+    return end if _is_national(digits) else None
+
+
 def _separators(token: bytes) -> bytes:
     return bytes(byte for byte in token if byte not in b"0123456789")
 
 
 def in_context(view: TextView, start: int, end: int) -> int | None:
-    """A national number of a known plan; the form's context words are checked by the caller."""
+    """A national number: of a known plan, or of any after a word such as `call`; the caller checks the context."""
     data = view.shadow
-    if guards.continues_number(data, start, start) or guards.touches_tag(data, start, start):
+    called = guards.is_called(data, start, _CALLS)
+    if guards.touches_tag(data, start, start):
         return None
-    if start and data[start : start + 1] != b"(" and data[start - 1] in b"-/#=$+_":
+    if start and data[start : start + 1] != b"(" and data[start - 1] in (b"-/#$+_" if called else b"-/#=$+_"):
         return None
     if guards.named_otherwise(data, start) or guards.inside_account(data, start):
         return None
@@ -196,11 +240,11 @@ def in_context(view: TextView, start: int, end: int) -> int | None:
         digits = _digits(token)
         if guards.touches_tag(data, start, candidate) or _DATE.match(token) or len(digits) > 13:
             continue
-        if _DECIMAL.match(token) or (len(digits) < 9 and not guards.is_called(data, start, _CALLS)):
+        if _DECIMAL.match(token) or (len(digits) < 9 and not called):
             continue
         if data[candidate : candidate + 1] in (b"-", b"/") and data[candidate + 1 : candidate + 2].isalnum():
             continue
-        if _is_national(digits) or _LOOSE.match(token):
+        if called or _is_national(digits) or _LOOSE.match(token):
             return candidate
     return None
 

@@ -109,7 +109,11 @@ def _domain_end(data: bytes, start: int) -> int | None:
         labels.pop()
     if len(labels) < 2 or labels[-1].lower() in _NO_TOP_LEVEL:
         return None
-    return start + len(b".".join(labels))
+    end = start + len(b".".join(labels))
+    if data[end : end + 1] in (b"(", b"[") and len(labels[-1]) > 3:
+        # A product of matrices and a call, such as `w@x.reshape(3)`.
+        return None
+    return end
 
 
 def _is_technical(data: bytes, start: int, at: int) -> bool:

@@ -14,6 +14,7 @@ from Crypto.Hash import keccak
 from stdnum import bitcoin as stdnum_bitcoin
 from stdnum import ean, luhn, numdb
 from stdnum import iban as stdnum_iban
+from stdnum.fr import nir as stdnum_nir
 from stdnum.iso7064 import mod_11_2
 from stdnum.us import ssn as stdnum_ssn
 
@@ -63,28 +64,66 @@ _CARD_PREFIXES: tuple[tuple[int, int, frozenset[int]], ...] = (
     (9792, 9792, frozenset({16})),
     (8600, 8600, frozenset({16})),
     (9860, 9860, frozenset({16})),
+    (1800, 1800, frozenset({15})),
+    (2131, 2131, frozenset({15})),
+    (3500, 3527, frozenset({16})),
+    (3590, 3599, frozenset({16})),
+    (10, 17, frozenset({15})),
+    (1946, 1946, frozenset({16})),
+    (31, 31, frozenset({19})),
 )
 """ISO/IEC 7812 ranges as the schemes publish them: Visa, Mastercard, Amex, Discover, Diners, JCB, UnionPay, RuPay,
-Maestro and the other debit schemes of 50, 56–69, Mir, Troy, Uzcard, Humo. (lowest, highest prefix, lengths)"""
+Maestro and the other debit schemes of 50, 56–69, Mir, Troy, Uzcard, Humo, UATP, GPN, China T-Union.
+(lowest, highest prefix, lengths)"""
+
+_EVERYDAY: tuple[tuple[int, int, frozenset[int]], ...] = (
+    (4, 4, frozenset({13, 16, 19})),
+    (51, 55, frozenset({16})),
+    (2221, 2720, frozenset({16})),
+    (34, 34, frozenset({15})),
+    (37, 37, frozenset({15})),
+    (6011, 6011, frozenset({16})),
+    (644, 659, frozenset({16})),
+    (300, 305, frozenset({14})),
+    (3095, 3095, frozenset({14})),
+    (36, 36, frozenset({14})),
+    (38, 39, frozenset({14})),
+    (3528, 3589, frozenset({16})),
+    (2131, 2131, frozenset({15})),
+    (62, 62, frozenset({16, 19})),
+    (2200, 2204, frozenset({16})),
+    (9792, 9792, frozenset({16})),
+)
+"""Those of the ranges in everyday use: digits in one run are a card without a word that says so. One number in ten
+passes the check digit, so the wide and the rare ranges need more."""
 
 
-def _by_four_digits() -> dict[str, frozenset[int]]:
+def _by_four_digits(ranges: Iterable[tuple[int, int, frozenset[int]]]) -> dict[str, frozenset[int]]:
     """Lengths of the schemes that a number's first four digits lead to."""
     table: dict[str, frozenset[int]] = {}
-    for low, high, lengths in _CARD_PREFIXES:
+    for low, high, lengths in ranges:
         scale = 10 ** (4 - len(str(low)))
         for prefix in range(low * scale, (high + 1) * scale):
             table[str(prefix)] = table.get(str(prefix), frozenset()) | lengths
     return table
 
 
-_CARD_LENGTHS = _by_four_digits()
+_CARD_LENGTHS = _by_four_digits(_CARD_PREFIXES)
+_CARD_LENGTHS["0604"] = frozenset(range(12, 20))
+"""Maestro's one range that begins with zero."""
+
+_EVERYDAY_LENGTHS = _by_four_digits(_EVERYDAY)
 _NO_LENGTHS: frozenset[int] = frozenset()
 
 
 def card_lengths(prefix: str) -> frozenset[int]:
     """Lengths of the numbers that begin with those four digits."""
     return _CARD_LENGTHS.get(prefix, _NO_LENGTHS)
+
+
+def is_everyday_card(digits: str) -> bool:
+    """True where the number's range and length are in everyday use."""
+    return len(digits) in _EVERYDAY_LENGTHS.get(digits[:4], _NO_LENGTHS)
 
 
 def is_card_number(digits: str) -> bool:
@@ -113,6 +152,26 @@ def is_itin(text: str) -> bool:
     return digits[0] == "9" and int(digits[3:5]) in _ITIN_GROUPS
 
 
+def is_kr_birth(text: str) -> bool:
+    """Resident registration number by its date and century digit alone: since October 2020 the last digits are random.
+
+    Source: Ministry of the Interior and Safety, reform of the numbers' last six digits.
+    """
+    digits = compact(text)
+    century = {"9": 1800, "0": 1800, "1": 1900, "2": 1900, "5": 1900, "6": 1900}.get(digits[6], 2000)
+    try:
+        date(century + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
+    except ValueError:
+        return False
+    return True
+
+
+def is_fr_nir(text: str) -> bool:
+    """The key, and a month of the calendar. Source: INSEE, répertoire national d'identification."""
+    value = compact(text)
+    return 1 <= int(value[3:5]) <= 12 and bool(stdnum_nir.is_valid(value))
+
+
 _CN_PROVINCES = frozenset(
     (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83)
 )
@@ -134,12 +193,12 @@ def iban_length(country: str) -> int:
 
 
 def is_iban(compacted: str) -> bool:
-    """ISO 13616, the country's structure included."""
+    """ISO 13616, the country's structure included, its check digits within the account number not."""
     if not 15 <= len(compacted) <= 34 or not (compacted[:2].isalpha() and compacted[2:4].isdigit()):
         return False
     if int("".join(str(int(char, 36)) for char in compacted[4:] + compacted[:4])) % 97 != 1:
         return False
-    return bool(stdnum_iban.is_valid(compacted))
+    return bool(stdnum_iban.is_valid(compacted, check_country=False))
 
 
 def is_uk_nino(text: str) -> bool:

@@ -23,7 +23,7 @@ _CUIT = "cuit|cuil|clave unica|identificacion tributaria|identificacion laboral"
 _RUT = "rut|run|rol unico|rol unico tributario|rol unico nacional|cedula"
 _ZA = (
     "id number|id no|identity number|south african id|sa id|said|identity document|rsa id|id-nommer"
-    "|identiteitsnommer|national id|id"
+    "|identiteitsnommer|national id"
 )
 _IL = (
     "teudat zehut|teudat-zehut|israeli id|id number|id no|identity number|mispar zehut|t.z"
@@ -94,7 +94,7 @@ ENTITIES: tuple[Entity, ...] = (
         "mod 11 check character (python-stdnum); without dots a context word",
         forms(
             raw(r"\b[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-[0-9Kk]\b", acceptors.alone(on_compact(cl_rut.is_valid))),
-            bound(r"\b[0-9]{1,2}\.?[0-9]{3}\.?[0-9]{3}[ \-]?[0-9K]\b", cl_rut.is_valid, _RUT, ignore_case=True),
+            bound(r"\b(?:[0-9]{1,2}\.?)?[0-9]{3}\.?[0-9]{3}[ \-]?[0-9K]\b", cl_rut.is_valid, _RUT, ignore_case=True),
         ),
         context=_RUT,
     ),

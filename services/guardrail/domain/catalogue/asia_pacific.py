@@ -49,13 +49,13 @@ ENTITIES: tuple[Entity, ...] = (
     ),
     Entity(
         "kr_rrn",
-        "date and check digit (python-stdnum); without hyphen a context word",
+        "date and check digit (python-stdnum); after a context word the date and century digit alone",
         forms(
             raw(r"\b[0-9]{6}-[0-9]{7}\b", acceptors.unlabelled(on_compact(kr_rrn.is_valid))),
-            bound(r"\b[0-9]{6}[ \-]?[0-9]{7}\b", kr_rrn.is_valid, _RRN),
+            bound(r"\b[0-9]{6}[ \-]?[0-9]{7}\b", validators.is_kr_birth, _RRN),
         ),
         context=_RRN,
-        misses="numbers given since October 2020, whose last digits are random",
+        misses="without a context word: numbers given since October 2020, whose last digits are random",
     ),
     Entity(
         "cn_resident_id",

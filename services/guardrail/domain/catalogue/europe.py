@@ -34,6 +34,7 @@ _AUSWEIS = (
     "personalausweis|personalausweisnummer|ausweis|ausweisnummer|ausweisnr|perso|id card|identity card"
     "|identity document|idcard"
 )
+_NIR = "nir|nss|insee|securite sociale|numero de securite sociale|secu|n secu|numero secu|assure"
 _NIF = "nif|dni|documento|documento nacional|identidad|cif|id fiscal"
 _NIE = "nie|extranjero|documento|identidad"
 _PESEL = "pesel|numer pesel|nr pesel"
@@ -46,7 +47,7 @@ _NN = (
 _PERSONNUMMER = (
     "personnummer|personnr|pnr|person nr|samordningsnummer|personal identity number|personal number|swedish id"
 )
-_CPR = "cpr|cpr-nr|cpr nr|cpr nummer|cpr-nummer|cprnr|personnummer|cpr number"
+_CPR = "cpr|cpr-nr|cpr nr|cpr nummer|cpr-nummer|cprnr|cpr number"
 _SVNR = (
     "svnr|sv-nr|sv nr|sozialversicherungsnummer|versicherungsnummer|sozialversicherung|sv-nummer|ecard|e-card"
     "|social insurance"
@@ -106,11 +107,18 @@ ENTITIES: tuple[Entity, ...] = (
         "structure and mod 97 key (python-stdnum)",
         forms(
             free(
-                r"\b[1278][ .]?[0-9]{2}[ .]?[0-9]{2}[ .]?(?:[0-9]{2}|2[AB])[ .]?[0-9]{3}[ .]?[0-9]{3}[ .\-]?[0-9]{2}\b",
+                r"\b[12][ .]?[0-9]{2}[ .]?[01][0-9][ .]?(?:[0-9]{2}|2[AB])[ .]?[0-9]{3}[ .]?[0-9]{3}[ .\-]?[0-9]{2}\b",
+                validators.is_fr_nir,
+            ),
+            bound(
+                r"\b[1-478][ .]?[0-9]{2}[ .]?[0-9]{2}[ .]?(?:[0-9]{2}|2[AB])[ .]?[0-9]{3}[ .]?[0-9]{3}[ .\-]?"
+                r"[0-9]{2}\b",
                 fr_nir.is_valid,
-            )
+                _NIR,
+            ),
         ),
-        misses="thirteen digits without their key",
+        context=_NIR,
+        misses="thirteen digits without their key; without a context word months that stand for unknown ones",
     ),
     Entity(
         "es_nif",

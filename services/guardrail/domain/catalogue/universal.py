@@ -8,8 +8,11 @@ from services.guardrail.domain.context import Context
 from services.guardrail.domain.runs import EmailFinder
 
 _CARD_WORDS = (
-    "card|credit|debit|visa|mastercard|amex|maestro|discover|pan|payment|kreditkarte|karte|carte|tarjeta|carta|cartao"
-    "|karta|kort|kart|карта|карты|карте|カード|银行卡|信用卡|카드|بطاقة|כרטיס"
+    "card|credit|credit card|debit|debit card|payment card|bank card|cc|ccn|cc num|cardholder|visa|mastercard|amex"
+    "|american express|maestro|discover|diners|jcb|unionpay|rupay|pan|payment|pay|paid|charge|charged|billing"
+    "|kreditkarte|kreditkartennummer|karte|kartennummer|bankkarte|carte|carte bancaire|carte bleue|tarjeta|carta"
+    "|cartao|karta|karty|karta platnicza|kort|kortnummer|kreditkort|betaalkaart|kaart|creditcard|kart|kredi karti"
+    "|luottokortti|kortti|карта|карты|карте|карту|картой|カード|银行卡|信用卡|卡号|카드|بطاقة|כרטיס|कार्ड|บัตร|κάρτα"
 )
 _BIC_WORDS = "swift|bic|swift code|bic code|swift/bic|bank identifier|codigo swift|code bic"
 _BIRTH_WORDS = (
@@ -24,14 +27,16 @@ _BIRTH_WORDS = (
     "|जन्म तिथि|जन्मतिथि"
 )
 _PHONE_WORDS = (
-    "phone|phone number|telephone|tel|telefon|telefono|telefone|telefoon|telefonnummer|puhelin|call"
+    "phone|phone number|telephone|tel|telefonnummeret|telefonnumret|telefonszam|telefonszamom|telefonul|telefonu"
+    "|telefonum|telefonuma|telefonla|puhelinnumero|puhelinnumeroni|telepon|telp|dien thoai|so dien thoai|sdt|telefon"
+    "|telefono|telefone|telefoon|telefonnummer|telefoonnummer|puhelin|call"
     "|rufen|rufen sie|bel|bellen|callback"
     "|mobile|mob|cell|cellphone"
     "|fax|whatsapp|contact|dial|sms|text|ring|reach|handy|mobil|mobilnummer|rufnummer|portable|celular"
     "|cellulare"
     "|movil|gsm|tlf|puh|komorka|cep|cep telefonu|ligue|appelez|appeler|llama|llame|chiama|hotline|helpline"
     "|телефон|тел|мобильный|звоните|電話|携帯|电话|手机|联系电话|전화|휴대폰|연락처|هاتف|جوال|טלפון|נייד|फोन|मोबाइल|โทร"
-    "|โทรศัพท์|มือถือ|τηλ|τηλέφωνο|κινητό"
+    "|โทรศัพท์|มือถือ|τηλ|τηλέφων|τηλεφων|κινητό"
 )
 _MONTH = (
     r"(?:jan|feb|mar|apr|may|mai|maj|jun|jul|aug|sep|set|oct|okt|out|nov|dec|dez|dic|gen|ene|fev|avr|abr|mag|giu|lug|ago"
@@ -70,15 +75,22 @@ ENTITIES: tuple[Entity, ...] = (
             raw(r"\([0-9]{2,5}\) ?[0-9]{3,5}[ \-][0-9]{3,4}\b", phones.grouped_national),
             raw(r"\b0[1-9](?:[ .\-][0-9]{2}){4}\b", phones.grouped_national),
             raw(r"\b0[1-9][0-9]{0,2}-[0-9]{3,4}-[0-9]{4}\b", phones.grouped_national),
+            raw(r"\b0[1-9][0-9]{1,3}[ /\-][0-9]{3,8}(?:[ \-][0-9]{2,4}){0,2}\b", phones.trunk),
         ),
         context=_PHONE_WORDS,
         misses="national numbers without a context word; extensions; regions outside the list in `phones.py`",
     ),
     Entity(
         "credit_card",
-        "scheme prefix and length (12–19), Luhn, grouping; digits that are a valid barcode too need a context word",
-        forms(raw(r"\b[2-689](?:[ .\-]{0,2}[0-9]){11,18}", acceptors.card(Context(_CARD_WORDS)))),
-        misses="UATP (prefix 1); numbers broken over lines",
+        "scheme prefix and length (12–19), Luhn, grouping; rare ranges, rows of fours, valid barcodes and numbers"
+        " called something else need a context word",
+        forms(
+            raw(r"\b[2-689](?:[ .\-]{0,2}[0-9]){11,18}", acceptors.card(Context(_CARD_WORDS))),
+            raw(r"\b[01](?:[ .\-]{0,2}[0-9]){11,18}", acceptors.card(Context(_CARD_WORDS)), _CARD_WORDS),
+        ),
+        context=_CARD_WORDS,
+        misses="without a word for it: Maestro and rare ranges in one run of digits, numbers called something else;"
+        " numbers broken over lines",
     ),
     Entity(
         "iban",

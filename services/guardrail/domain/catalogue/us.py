@@ -12,7 +12,7 @@ from services.guardrail.domain.validators import always
 
 _SSN = (
     "ssn|ss|my social|your social|social is|social security|social security no|social security number|soc sec"
-    "|ssa number"
+    "|ssa number|tax id|taxpayer id|taxpayer identification|tin"
 )
 _ITIN = "itin|individual taxpayer|taxpayer id|taxpayer identification|taxpayer|tin|tax id|tax identification"
 _PASSPORT = "passport|passport no|passport number|passport book|travel document"
