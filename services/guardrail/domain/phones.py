@@ -86,9 +86,11 @@ def _possible() -> re2._Regexp:
     """Calling codes and the lengths of their numbers: what is dialled, given out yet or not (or kept for films)."""
     lengths: dict[int, set[int]] = {}
     for region in phonenumbers.SUPPORTED_REGIONS:
-        description = phonenumbers.PhoneMetadata.metadata_for_region(region, None).general_desc
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+        if metadata is None or metadata.general_desc is None:
+            continue
         known = lengths.setdefault(phonenumbers.country_code_for_region(region), set())
-        known.update(length for length in description.possible_length if length >= _SHORTEST)
+        known.update(length for length in metadata.general_desc.possible_length if length >= _SHORTEST)
     plans = [f"{code}(?:{'|'.join(f'[0-9]{{{n}}}' for n in sorted(known))})" for code, known in lengths.items()]
     return _compile("|".join(plans))
 
