@@ -10,7 +10,7 @@ from services.analytics.clickhouse import queries
 from services.analytics.clickhouse.queries import FilterValues, Span, Statement
 from services.analytics.domain import feeds as shapes
 from services.analytics.domain.feeds import FIREWALL_EVENTS, MATCHES, REQUESTS, VERDICTS, Feed, iso, item
-from services.analytics.domain.runs import mint_run_id, parse_run_id
+from services.analytics.domain.run_ids import mint_run_id, parse_run_id
 from services.analytics.ports import ColumnStore
 from services.common.errors import Invalid, NotFound
 from services.common.http import decode_cursor, encode_cursor

@@ -19,7 +19,7 @@ from services.auth.channels import ChannelBook
 from services.auth.consumers import GROUP, AuditChain
 from services.auth.crypto import CredentialBox, mint
 from services.auth.grpc_server import AuthServicer
-from services.auth.http_api import account_routes, audit_routes, member_routes, workspace_routes
+from services.auth.http_api import account_routes, audit_routes, member_routes, settings_routes, workspace_routes
 from services.auth.http_channels import channel_routes, model_routes
 from services.auth.http_keys import key_routes
 from services.auth.identity import Identity
@@ -198,8 +198,9 @@ async def build(
     upstreams = ChannelOperations(store, box, settle)
     asgi = create_api("Orca auth", LocalAuthenticator(identity))
     asgi.include_router(account_routes(store, identity, operations, secure_cookie=settings.session_cookie_secure))
-    # Before the workspaces: `members` is no workspace's id.
+    # Before the workspaces: `members` and `settings` are no workspace's ids.
     asgi.include_router(member_routes(store, operations))
+    asgi.include_router(settings_routes(store, operations))
     asgi.include_router(workspace_routes(store, operations))
     asgi.include_router(key_routes(store, keys, ledger))
     asgi.include_router(channel_routes(store, upstreams, book, ChannelProbe(settings.upstream_allow_cidrs)))

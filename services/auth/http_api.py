@@ -94,7 +94,7 @@ def _workspace(row: Any) -> Answer:
 
 
 def workspace_routes(store: Store, operations: Operations) -> APIRouter:
-    """Workspaces and their settings."""
+    """Workspaces."""
     router = APIRouter(tags=["workspace"])
 
     @router.get("/api/workspace")
@@ -114,17 +114,6 @@ def workspace_routes(store: Store, operations: Operations) -> APIRouter:
                 raise Invalid("owner_email: no such user", param="owner_email")
             owner_id = owner.id
         return ok(_workspace(await operations.create_workspace(principal.user_id, body.name, body.plan, owner_id)))
-
-    @router.get("/api/workspace/settings")
-    async def settings(principal: Viewer) -> Answer:
-        row = await store.workspace(principal.workspace_id)
-        if row is None:
-            raise NotFound("no such workspace")
-        return ok(settings_object(row.settings))
-
-    @router.put("/api/workspace/settings")
-    async def settings_put(body: bodies.SettingsUpdate, principal: Admin) -> Answer:
-        return ok(await operations.update_settings(principal, given(body)))
 
     async def visible(principal: Principal, workspace_id: str, least: Role) -> Any:
         row = await store.workspace(workspace_id)
@@ -152,6 +141,24 @@ def workspace_routes(store: Store, operations: Operations) -> APIRouter:
         row = await visible(principal, workspace_id, Role.OWNER)
         await operations.delete_workspace(principal, row.id)
         return ok(None)
+
+    return router
+
+
+def settings_routes(store: Store, operations: Operations) -> APIRouter:
+    """Settings of the workspace a call is about."""
+    router = APIRouter(tags=["workspace"])
+
+    @router.get("/api/workspace/settings")
+    async def settings(principal: Viewer) -> Answer:
+        row = await store.workspace(principal.workspace_id)
+        if row is None:
+            raise NotFound("no such workspace")
+        return ok(settings_object(row.settings))
+
+    @router.put("/api/workspace/settings")
+    async def settings_put(body: bodies.SettingsUpdate, principal: Admin) -> Answer:
+        return ok(await operations.update_settings(principal, given(body)))
 
     return router
 

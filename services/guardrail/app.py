@@ -26,7 +26,6 @@ from services.guardrail.domain.draft_fields import MIN_TIMEOUT_MS, Limits
 from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
 from services.guardrail.judging import RelayJudge
-from services.guardrail.marks import Marks
 from services.guardrail.policies import Policies
 from services.guardrail.recorded import Recorded
 from services.guardrail.rulings import MARGIN_MS, Rulings
@@ -34,6 +33,7 @@ from services.guardrail.sealing import SecretBox
 from services.guardrail.settings import GuardrailSettings
 from services.guardrail.snapshot import Snapshot
 from services.guardrail.storage.tables import MIGRATIONS, metadata, outbox
+from services.guardrail.suppressions import Suppressions
 from services.guardrail.trials import Trials
 from services.guardrail.webhook import HttpWebhook
 
@@ -117,10 +117,10 @@ async def build(
     rulings = Rulings(judge, webhook, deadline_ms=settings.policy_deadline_ms)
     recorded = Recorded(analytics_pb2_grpc.AnalyticsServiceStub(channels("analytics")))
     trials = Trials(policies, recorded, clock, key)
-    marks = Marks(database, snapshot, publisher, recorded, clock)
+    suppressions = Suppressions(database, snapshot, publisher, recorded, clock)
     return App(
         name="guardrail",
-        asgi=build_api(policies, trials, marks, GrpcAuthenticator(auth)),
+        asgi=build_api(policies, trials, suppressions, GrpcAuthenticator(auth)),
         database=database,
         snapshot=snapshot,
         publisher=publisher,

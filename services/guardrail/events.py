@@ -12,7 +12,7 @@ from services.guardrail.domain.model import Guardrail
 
 SERVICE = "guardrail"
 
-__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of", "mark_audit", "suppression_of"]
+__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of", "suppression_audit", "suppression_of"]
 
 
 def config_of(guardrail: Guardrail, operation: str, clock: Clock) -> Envelope:
@@ -52,7 +52,7 @@ def audit_of(guardrail: Guardrail, verb: str, actor_id: str, clock: Clock) -> En
     )
 
 
-def mark_audit(
+def suppression_audit(
     workspace_id: str, verb: str, actor_id: str, rule_id: str, match_id: str, count: int, clock: Clock
 ) -> Envelope:
     """The audit row of false positives marked or unmarked; fingerprints stay in the table."""

@@ -25,11 +25,11 @@ from services.guardrail.domain.diff import diff
 from services.guardrail.domain.draft_fields import RULE_TYPES
 from services.guardrail.domain.model import Action
 from services.guardrail.domain.presets import presets
-from services.guardrail.http_marks import add_marks
+from services.guardrail.http_suppressions import add_suppressions
 from services.guardrail.http_trials import add_trials
-from services.guardrail.marks import Marks
 from services.guardrail.policies import Policies, is_id, shown
 from services.guardrail.storage.queries import HistoryRow
+from services.guardrail.suppressions import Suppressions
 from services.guardrail.trials import Trials
 
 T = TypeVar("T", str, int)
@@ -77,12 +77,14 @@ def _name(name: str) -> str:
     return name
 
 
-def build_api(policies: Policies, trials: Trials, marks: Marks, authenticator: Authenticator | None) -> FastAPI:
+def build_api(
+    policies: Policies, trials: Trials, suppressions: Suppressions, authenticator: Authenticator | None
+) -> FastAPI:
     """The routes, under their full paths."""
     api = create_api("Orca guardrail", authenticator)
     _add_reference(api, policies)
     add_trials(api, trials)
-    add_marks(api, marks)
+    add_suppressions(api, suppressions)
     _add_objects(api, policies)
     _add_versions(api, policies)
     return api

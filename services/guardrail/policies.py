@@ -20,7 +20,7 @@ from services.guardrail.domain.model import Guardrail, Rule
 from services.guardrail.ports import KeyNames
 from services.guardrail.sealing import SecretBox
 from services.guardrail.snapshot import Snapshot
-from services.guardrail.storage import exceptions, queries
+from services.guardrail.storage import queries, rule_secrets
 from services.guardrail.storage.queries import HistoryRow, Stored
 from services.guardrail.storage.tables import counter, outbox
 
@@ -106,7 +106,7 @@ class Policies:
             guardrail = replace(old.guardrail, version=old.guardrail.version + 1)
             stored = Stored(guardrail, old.created_at_us, now_us, revision, True)
             await self._write(tx, stored, "delete", actor_id, new=False)
-            await exceptions.drop_secrets(tx, guardrail_id)
+            await rule_secrets.drop_secrets(tx, guardrail_id)
         await self._published()
 
     async def history(self, workspace_id: str, guardrail_id: str, before: int | None, limit: int) -> list[HistoryRow]:
@@ -197,12 +197,12 @@ class Policies:
     async def _keep_secrets(self, tx: AsyncConnection, guardrail: Guardrail) -> None:
         """Seals the secrets that the draft brought; every webhook must have one by then. Raises Invalid."""
         fresh = {rule.id: rule.secret for rule in guardrail.rules if rule.secret}
-        known = (await exceptions.secrets_of(tx, [guardrail.id])).get(guardrail.id, {})
+        known = (await rule_secrets.secrets_of(tx, [guardrail.id])).get(guardrail.id, {})
         for index, rule in enumerate(guardrail.rules):
             if rule.type == "external" and rule.id not in fresh and rule.id not in known:
                 raise Invalid(f"rules.{index}.secret: is required", param=f"rules.{index}.secret")
         sealed = {rule_id: self._box.seal(rule_id, secret) for rule_id, secret in fresh.items()}
-        await exceptions.put_secrets(tx, guardrail.id, sealed)
+        await rule_secrets.put_secrets(tx, guardrail.id, sealed)
 
     async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
         other = await queries.other_default(tx, winner.guardrail.workspace_id, winner.guardrail.id)

@@ -19,7 +19,7 @@ from services.common.telemetry import SNAPSHOT_READ
 from services.guardrail.domain.resolution import CompiledGuardrail, Resolution, resolve
 from services.guardrail.domain.tally import NOTHING_SUPPRESSED, Suppressed
 from services.guardrail.sealing import SecretBox
-from services.guardrail.storage import exceptions, queries
+from services.guardrail.storage import queries, rule_secrets, suppressions
 from services.guardrail.storage.tables import counter
 
 log = logging.getLogger("orca.guardrail")
@@ -115,30 +115,30 @@ class Snapshot:
                     # Revisions are committed in their order, so everything up to the counter is visible.
                     upto = await read_counter(conn, counter)
                     changed: list[queries.Stored] = []
-                    marks: list[exceptions.Suppression] = []
+                    changed_suppressions: list[suppressions.Suppression] = []
                     sealed: dict[str, dict[str, bytes]] = {}
                     if upto != self._revision:
                         changed = await queries.changed_since(conn, self._revision, upto)
-                        marks = await exceptions.suppressions_since(conn, self._revision, upto)
-                        sealed = await exceptions.secrets_of(conn, (stored.guardrail.id for stored in changed))
+                        changed_suppressions = await suppressions.suppressions_since(conn, self._revision, upto)
+                        sealed = await rule_secrets.secrets_of(conn, (stored.guardrail.id for stored in changed))
             except Unavailable:
                 self._database_down = True
                 raise
-            self._mark(marks)
+            self._suppress(changed_suppressions)
             await self._apply(changed, sealed)
             self._revision = upto
             self._read_at_s = started_s
             SNAPSHOT_READ.labels("guardrail").set(self._clock.now_us() / 1_000_000)
             self._database_down = False
 
-    def _mark(self, marks: list[exceptions.Suppression]) -> None:
-        for mark in marks:
-            rules = dict(self._suppressed.get(mark.workspace_id, {}))
-            before = rules.pop(mark.rule_id, frozenset())
-            after = before - {mark.fingerprint} if mark.deleted else before | {mark.fingerprint}
+    def _suppress(self, changed: list[suppressions.Suppression]) -> None:
+        for item in changed:
+            rules = dict(self._suppressed.get(item.workspace_id, {}))
+            before = rules.pop(item.rule_id, frozenset())
+            after = before - {item.fingerprint} if item.deleted else before | {item.fingerprint}
             if after:
-                rules[mark.rule_id] = after
-            self._suppressed[mark.workspace_id] = rules
+                rules[item.rule_id] = after
+            self._suppressed[item.workspace_id] = rules
 
     def _opened(self, sealed: dict[str, bytes]) -> dict[str, str]:
         opened = {rule_id: self._box.open(rule_id, value) for rule_id, value in sealed.items()}

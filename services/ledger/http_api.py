@@ -66,28 +66,7 @@ def routes(
     @router.post("/workspace/credit")
     async def credit(body: CreditBody, principal: Operator) -> dict[str, Any]:
         """Sets or raises the workspace's limit."""
-        named = body.model_fields_set
-        if len(named) != 1:
-            raise Invalid("limit_usd: give exactly one of limit_usd and add_usd", param="limit_usd")
-        workspace_id = principal.workspace_id
-        async with database.write() as tx:
-            if "add_usd" in named:
-                amount = _nano("add_usd", body.add_usd)
-                row = await add_workspace_credit(tx, clock, workspace_id, amount)
-            else:
-                limit = None if body.limit_usd is None else _nano("limit_usd", body.limit_usd)
-                row = await set_workspace_limit(tx, clock, workspace_id, limit)
-            audit = audit_envelope(
-                workspace_id=workspace_id,
-                actor_id=principal.user_id,
-                verb="workspace_credit",
-                target_type="workspace",
-                target_id=workspace_id,
-                metadata={"limit_nano_usd": row.limit_nano_usd},
-                service=SERVICE,
-                clock=clock,
-            )
-            await outbox_add(tx, OUTBOX, topic=AUDIT, key=workspace_id, envelope=audit)
+        row = await _set_credit(database, clock, principal, body)
         notify()
         return ok(_amounts(account_of(row)))
 
@@ -99,6 +78,32 @@ def routes(
         return ok({"entry_id": entry_id, "reversed_usd": format_usd(amount)})
 
     return router
+
+
+async def _set_credit(database: Database, clock: Clock, principal: Principal, body: CreditBody) -> Any:
+    """The workspace's account after the change, with its audit row in the same transaction."""
+    named = body.model_fields_set
+    if len(named) != 1:
+        raise Invalid("limit_usd: give exactly one of limit_usd and add_usd", param="limit_usd")
+    workspace_id = principal.workspace_id
+    async with database.write() as tx:
+        if "add_usd" in named:
+            row = await add_workspace_credit(tx, clock, workspace_id, _nano("add_usd", body.add_usd))
+        else:
+            limit = None if body.limit_usd is None else _nano("limit_usd", body.limit_usd)
+            row = await set_workspace_limit(tx, clock, workspace_id, limit)
+        audit = audit_envelope(
+            workspace_id=workspace_id,
+            actor_id=principal.user_id,
+            verb="workspace_credit",
+            target_type="workspace",
+            target_id=workspace_id,
+            metadata={"limit_nano_usd": row.limit_nano_usd},
+            service=SERVICE,
+            clock=clock,
+        )
+        await outbox_add(tx, OUTBOX, topic=AUDIT, key=workspace_id, envelope=audit)
+    return row
 
 
 def _nano(name: str, value: str | int | float | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.analytics.domain.anomaly.episodes import Finding
+from services.analytics.domain.anomaly.episodes import Firing
 from services.analytics.ports import ColumnStore
 
 LOOP_CALLS = 10
@@ -50,41 +50,41 @@ class Calls:
         self._store = store
         self._learning_us = learning_us
 
-    async def findings(self, now_us: int) -> list[Finding]:
+    async def firings(self, now_us: int) -> list[Firing]:
         """What fires now. Raises StoreUnavailable."""
         return [*await self._loops(now_us), *await self._hosts(now_us), *await self._paths(now_us)]
 
-    async def _loops(self, now_us: int) -> list[Finding]:
+    async def _loops(self, now_us: int) -> list[Firing]:
         parameters = {
             "since": now_us - LOOK_S * 1_000_000, "calls": LOOP_CALLS, "most": LOOP_CALLS_MAX, "found": FOUND_MAX,
         }  # fmt: skip
-        found: list[Finding] = []
+        found: list[Firing] = []
         for workspace_id, key_id, run, tool, args_hash, times in await self._store.query(_LOOPS, parameters):
             most = most_within(times, LOOP_WINDOW_S * 1_000_000)
             if most >= LOOP_CALLS:
                 series = f"loop:{key_id}:{run}:{tool}:{args_hash}"
                 found.append(
-                    Finding(
+                    Firing(
                         workspace_id, "retry_loop", series, float(most), 0.0, 0.0, 0.0, 0, key_id, tool, run,
                         f"{most} equal calls within {LOOP_WINDOW_S} s",
                     )
                 )  # fmt: skip
         return found
 
-    async def _hosts(self, now_us: int) -> list[Finding]:
+    async def _hosts(self, now_us: int) -> list[Firing]:
         rows = await self._store.query(_HOSTS, self._new(now_us))
         return [
-            Finding(
+            Firing(
                 workspace_id, "novel_egress", f"host:{key_id}:{host}", float(calls), 0.0, 0.0, 0.0, 0, key_id,
                 detail=f"first call of {host}",
             )
             for workspace_id, key_id, host, _, calls, _ in rows
         ]  # fmt: skip
 
-    async def _paths(self, now_us: int) -> list[Finding]:
+    async def _paths(self, now_us: int) -> list[Firing]:
         rows = await self._store.query(_PATHS, self._new(now_us))
         return [
-            Finding(
+            Firing(
                 workspace_id, "novel_path", f"path:{before}:{after}", float(calls), 0.0, 0.0, 0.0, 0,
                 tool_name=after, detail=f"first transition {before} → {after}",
             )

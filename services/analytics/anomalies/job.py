@@ -57,8 +57,8 @@ class AnomalyJob:
         """One minute: what was told, as (series, state). Raises Unavailable."""
         await self._workspaces.refresh()
         now_us = self._clock.now_us()
-        findings = [*await self._rates.findings(now_us // 1_000_000), *await self._calls.findings(now_us)]
-        told = await self._episodes.apply(findings)
+        firings = [*await self._rates.firings(now_us // 1_000_000), *await self._calls.firings(now_us)]
+        told = await self._episodes.apply(firings)
         for _, state in told:
             TOLD.labels(state).inc()
         if told:

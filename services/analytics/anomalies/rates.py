@@ -15,7 +15,7 @@ import numpy as np
 from services.analytics.configuration import Workspaces
 from services.analytics.domain.anomaly import live
 from services.analytics.domain.anomaly.calendar import HOUR_S, Ints, local_seconds
-from services.analytics.domain.anomaly.episodes import Finding
+from services.analytics.domain.anomaly.episodes import Firing
 from services.analytics.domain.anomaly.live import HISTORY_HOURS, LONG_MIN, SHORT_MIN, Baselines
 from services.analytics.domain.anomaly.profile import Floats
 from services.analytics.ports import ColumnStore
@@ -103,7 +103,7 @@ class Rates:
         self._hour = -1
         self._baselines: dict[Series, Baselines] = {}
 
-    async def findings(self, now_s: int) -> list[Finding]:
+    async def firings(self, now_s: int) -> list[Firing]:
         """What fires at this minute's start. Raises StoreUnavailable."""
         now_s -= now_s % MINUTE_S
         if now_s // HOUR_S != self._hour:
@@ -113,7 +113,7 @@ class Rates:
         missing = sorted((one for one in busy if one not in self._baselines), key=lambda one: -busy[one][1])
         for start in range(0, min(len(missing), LEARN_MAX), LEARN_CHUNK):
             await self._learn(missing[start : start + LEARN_CHUNK], now_s)
-        found: list[Finding] = []
+        found: list[Firing] = []
         for count in (True, False):
             chosen = [one for one in busy if one in self._baselines and METRICS[one.metric].count is count]
             found += self._score(chosen, busy, observed, now_s, count=count)
@@ -122,7 +122,7 @@ class Rates:
     def _score(
         self, chosen: Sequence[Series], busy: Mapping[Series, tuple[float, float]],
         observed: Mapping[Series, tuple[float, float]], now_s: int, *, count: bool,
-    ) -> list[Finding]:  # fmt: skip
+    ) -> list[Firing]:  # fmt: skip
         if not chosen:
             return []
         base = _stacked([self._baselines[series] for series in chosen])
@@ -130,12 +130,12 @@ class Rates:
         long = np.array([busy[series][1] for series in chosen])
         floor = np.array([METRICS[series.metric].floor for series in chosen])
         scores = live.score(short, long, now_s % HOUR_S // MINUTE_S, base, count=count, floor=floor)
-        found: list[Finding] = []
+        found: list[Firing] = []
         for index in np.flatnonzero(scores.fired).tolist():
             series = chosen[index]
             key_id, tool = _top(series, observed)
             found.append(
-                Finding(
+                Firing(
                     series.workspace_id, METRICS[series.metric].kind, series.name, float(scores.observed[index]),
                     float(scores.expected[index]), float(scores.z[index]), float(scores.probability[index]),
                     int(base.weeks[index]), key_id, tool,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from orca.events.v1.events_pb2 import Anomaly, Envelope
-from services.analytics.domain.anomaly.episodes import Episode, Finding, advance
+from services.analytics.domain.anomaly.episodes import Episode, Firing, advance
 from services.analytics.events import ANOMALIES
 from services.analytics.storage.tables import EPISODES, JOB_LEASES, OUTBOX
 from services.common.clock import Clock
@@ -36,10 +36,10 @@ class EpisodeStore:
             statement = statement.on_conflict_do_update(index_elements=["name"], set_=changed, where=free)
             return bool((await tx.execute(statement)).rowcount)
 
-    async def apply(self, findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    async def apply(self, firings: Sequence[Firing]) -> list[tuple[str, str]]:
         """Advances all episodes by one minute; returns (series, state) of what is told. Raises Unavailable."""
         now_us = self._clock.now_us()
-        fired: Mapping[tuple[str, str], Finding] = {(one.workspace_id, one.series): one for one in findings}
+        fired: Mapping[tuple[str, str], Firing] = {(one.workspace_id, one.series): one for one in firings}
         told: list[tuple[str, str]] = []
         async with self._database.write() as tx:
             await tx.execute(EPISODES.delete().where(EPISODES.c.closed_at_us < now_us - KEPT_US))
@@ -48,8 +48,8 @@ class EpisodeStore:
             rows = (await tx.execute(sa.select(EPISODES).where(where))).all()
             known = {(row.workspace_id, row.series): _episode(row) for row in rows}
             for identity in sorted({*fired, *known}):
-                finding, before = fired.get(identity), known.get(identity)
-                after, state = advance(before, finding, now_us, new_id("an"))
+                firing, before = fired.get(identity), known.get(identity)
+                after, state = advance(before, firing, now_us, new_id("an"))
                 if after is None or after == before:
                     continue
                 values = {name: getattr(after, name) for name in _FIELDS}
@@ -59,7 +59,7 @@ class EpisodeStore:
                 )
                 if state is not None:
                     told.append((after.series, state))
-                    envelope = _event(after, finding, state, now_us)
+                    envelope = _event(after, firing, state, now_us)
                     await outbox_add(tx, OUTBOX, topic=ANOMALIES, key=after.workspace_id, envelope=envelope)
         return told
 
@@ -73,16 +73,16 @@ def _episode(row: sa.Row[tuple[object, ...]]) -> Episode:
     return Episode(**{name: getattr(row, name) for name in _FIELDS})
 
 
-def _event(episode: Episode, finding: Finding | None, state: str, now_us: int) -> Envelope:
+def _event(episode: Episode, firing: Firing | None, state: str, now_us: int) -> Envelope:
     anomaly = Anomaly(id=episode.anomaly_id, kind=episode.kind, series=episode.series, state=state,
                       observed=episode.told_observed)  # fmt: skip
     envelope = Envelope(
         event_id=new_id("ev"), occurred_at_unix_us=now_us, workspace_id=episode.workspace_id, schema_version=1
     )
-    if finding is not None:
-        envelope.key_id, envelope.run_id = finding.key_id, finding.run_id
-        anomaly.observed, anomaly.expected, anomaly.score = finding.observed, finding.expected, finding.score
-        anomaly.probability, anomaly.baseline_weeks = finding.probability, finding.baseline_weeks
-        anomaly.tool_name, anomaly.detail = finding.tool_name, finding.detail
+    if firing is not None:
+        envelope.key_id, envelope.run_id = firing.key_id, firing.run_id
+        anomaly.observed, anomaly.expected, anomaly.score = firing.observed, firing.expected, firing.score
+        anomaly.probability, anomaly.baseline_weeks = firing.probability, firing.baseline_weeks
+        anomaly.tool_name, anomaly.detail = firing.tool_name, firing.detail
     envelope.anomaly.CopyFrom(anomaly)
     return envelope

@@ -12,7 +12,7 @@ from services.analytics.clickhouse.migrations import MIGRATIONS
 from services.analytics.domain.blocks import BLOCK_RECORDS_MAX, PRODUCERS_MAX, Bounds, Item, build, cut
 from services.analytics.domain.feeds import BY_TABLE, iso
 from services.analytics.domain.rows import COLUMNS, Row
-from services.analytics.domain.runs import mint_run_id, parse_run_id
+from services.analytics.domain.run_ids import mint_run_id, parse_run_id
 from services.analytics.processors import process
 from tests.unit.analytics.builders import firewall, match, request, spend
 

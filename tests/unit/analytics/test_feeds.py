@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.analytics.domain.feeds import iso
-from services.analytics.domain.runs import mint_run_id
+from services.analytics.domain.run_ids import mint_run_id
 from tests.unit.analytics.builders import NOW_US, envelope, firewall, match, request, spend
 from tests.unit.analytics.conftest import Fixture
 

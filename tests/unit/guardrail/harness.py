@@ -21,13 +21,13 @@ from services.common.storage import Database, OutboxPublisher
 from services.guardrail.domain.drafts import Limits
 from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
-from services.guardrail.marks import Marks
 from services.guardrail.policies import Policies
 from services.guardrail.ports import Question, Webhook
 from services.guardrail.rulings import Rulings
 from services.guardrail.sealing import SecretBox
 from services.guardrail.snapshot import Snapshot
 from services.guardrail.storage.tables import MIGRATIONS, metadata, outbox
+from services.guardrail.suppressions import Suppressions
 from services.guardrail.trials import Trials
 from services.guardrail.webhook import HttpWebhook
 from tests.support.clock import ManualClock
@@ -164,8 +164,8 @@ async def harness(directory: Path, asked: Webhook | None = None) -> AsyncIterato
     judge, webhook, recorded = FakeJudge(), HttpWebhook(LOOPBACK, clock), FakeRecorded()
     servicer = GuardrailServicer(snapshot, policies, Rulings(judge, asked or webhook, deadline_ms=5000), KEY)
     trials = Trials(policies, recorded, clock, KEY)
-    marks = Marks(database, snapshot, publisher, recorded, clock)
-    transport = httpx.ASGITransport(app=build_api(policies, trials, marks, FakeAuthenticator()))
+    suppressions = Suppressions(database, snapshot, publisher, recorded, clock)
+    transport = httpx.ASGITransport(app=build_api(policies, trials, suppressions, FakeAuthenticator()))
     async with httpx.AsyncClient(transport=transport, base_url="http://guardrail") as client:
         yield Harness(database, snapshot, publisher, producer, keys, clock, servicer, client, judge, recorded, webhook)
     await webhook.close()

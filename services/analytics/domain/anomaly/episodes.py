@@ -11,7 +11,7 @@ ONCE = frozenset({"novel_egress", "novel_path"})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Firing:
     """Something that fired now. `series` names it within its workspace."""
 
     workspace_id: str
@@ -43,20 +43,20 @@ class Episode:
 
 
 def advance(
-    episode: Episode | None, finding: Finding | None, now_us: int, new_id: str
+    episode: Episode | None, firing: Firing | None, now_us: int, new_id: str
 ) -> tuple[Episode | None, str | None]:
     """The episode after this minute, and the state to tell (`opened`, `updated`, `closed`) if any."""
-    if finding is not None:
-        if episode is None or (episode.closed_at_us is not None and finding.kind not in ONCE):
-            closed = now_us if finding.kind in ONCE else None
+    if firing is not None:
+        if episode is None or (episode.closed_at_us is not None and firing.kind not in ONCE):
+            closed = now_us if firing.kind in ONCE else None
             fresh = Episode(
-                new_id, finding.workspace_id, finding.kind, finding.series, now_us, now_us, finding.observed, closed
+                new_id, firing.workspace_id, firing.kind, firing.series, now_us, now_us, firing.observed, closed
             )
             return fresh, "opened"
         if episode.closed_at_us is not None:
             return episode, None
-        if finding.observed >= GROWTH_TOLD * episode.told_observed:
-            return replace(episode, fired_at_us=now_us, told_observed=finding.observed), "updated"
+        if firing.observed >= GROWTH_TOLD * episode.told_observed:
+            return replace(episode, fired_at_us=now_us, told_observed=firing.observed), "updated"
         return replace(episode, fired_at_us=now_us), None
     if episode is not None and episode.closed_at_us is None and now_us - episode.fired_at_us >= QUIET_CLOSES_US:
         return replace(episode, closed_at_us=now_us), "closed"

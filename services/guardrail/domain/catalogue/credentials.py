@@ -9,7 +9,7 @@ import re
 
 from services.guardrail.domain.acceptors import alone
 from services.guardrail.domain.catalogue.entry import Entity, forms, raw
-from services.guardrail.domain.runs import RunFinder
+from services.guardrail.domain.character_runs import RunFinder
 from services.guardrail.domain.validators import always
 
 _TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.guardrail.domain import acceptors, phones, validators
 from services.guardrail.domain.catalogue.entry import Entity, forms, raw
+from services.guardrail.domain.character_runs import EmailFinder
 from services.guardrail.domain.context import Context
-from services.guardrail.domain.runs import EmailFinder
 
 _CARD_WORDS = (
     "card|credit|credit card|debit|debit card|payment card|bank card|cc|ccn|cc num|cardholder|visa|mastercard|amex"

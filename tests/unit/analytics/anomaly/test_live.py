@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.analytics.domain.anomaly.episodes import QUIET_CLOSES_US, Episode, Finding, advance
+from services.analytics.domain.anomaly.episodes import QUIET_CLOSES_US, Episode, Firing, advance
 from services.analytics.domain.anomaly.live import HISTORY_HOURS, Baselines, baselines, score
 
 
@@ -60,15 +60,15 @@ def test_a_series_that_bursts_every_hour_needs_more() -> None:
     assert z[0] > 5 > 3 > z[1]
 
 
-FINDING = Finding("ws_1", "rate_spike", "requests:workspace", 100.0, 20.0, 6.0, 1e-9, 5)
+FIRING = Firing("ws_1", "rate_spike", "requests:workspace", 100.0, 20.0, 6.0, 1e-9, 5)
 OPEN = Episode("an_1", "ws_1", "rate_spike", "requests:workspace", 10, 10, 100.0)
 
 
 def test_an_episode_opens_updates_and_closes() -> None:
-    opened = advance(None, FINDING, 10, "an_1")
+    opened = advance(None, FIRING, 10, "an_1")
     assert opened == (OPEN, "opened")
-    assert advance(OPEN, FINDING, 20, "x") == (Episode("an_1", "ws_1", "rate_spike", OPEN.series, 10, 20, 100.0), None)
-    grown = Finding("ws_1", "rate_spike", "requests:workspace", 150.0, 20.0, 8.0, 1e-12, 5)
+    assert advance(OPEN, FIRING, 20, "x") == (Episode("an_1", "ws_1", "rate_spike", OPEN.series, 10, 20, 100.0), None)
+    grown = Firing("ws_1", "rate_spike", "requests:workspace", 150.0, 20.0, 8.0, 1e-12, 5)
     assert advance(OPEN, grown, 20, "x") == (
         Episode("an_1", "ws_1", "rate_spike", OPEN.series, 10, 20, 150.0),
         "updated",
@@ -77,5 +77,5 @@ def test_an_episode_opens_updates_and_closes() -> None:
     closed, state = advance(OPEN, None, 10 + QUIET_CLOSES_US, "x")
     assert (closed and closed.closed_at_us, state) == (10 + QUIET_CLOSES_US, "closed")
     assert advance(closed, None, 10**12, "x") == (closed, None)
-    assert advance(closed, FINDING, 10**12, "an_2")[1] == "opened"
+    assert advance(closed, FIRING, 10**12, "an_2")[1] == "opened"
     assert advance(None, None, 10, "x") == (None, None)

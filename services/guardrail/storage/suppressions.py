@@ -1,15 +1,14 @@
-"""Queries of what stands beside guardrails: webhooks' secrets and suppressed findings. None commits."""
+"""Queries of suppressions. None commits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.guardrail.storage.tables import rule_secrets, suppressions
+from services.guardrail.storage.tables import suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +26,6 @@ class Suppression:
     created_at_us: int
     revision: int
     deleted: bool = False
-
-
-async def secrets_of(conn: AsyncConnection, guardrail_ids: Iterable[str]) -> dict[str, dict[str, bytes]]:
-    """Sealed secrets by guardrail and rule."""
-    ids = list(guardrail_ids)
-    found: dict[str, dict[str, bytes]] = {}
-    if ids:
-        query = sa.select(rule_secrets).where(rule_secrets.c.guardrail_id.in_(ids))
-        for row in (await conn.execute(query)).all():
-            found.setdefault(row.guardrail_id, {})[row.rule_id] = row.sealed
-    return found
-
-
-async def put_secrets(tx: AsyncConnection, guardrail_id: str, sealed: Mapping[str, bytes]) -> None:
-    """Inserts or replaces the secrets of some rules."""
-    for rule_id, value in sealed.items():
-        where = sa.and_(rule_secrets.c.guardrail_id == guardrail_id, rule_secrets.c.rule_id == rule_id)
-        await tx.execute(rule_secrets.delete().where(where))
-        await tx.execute(rule_secrets.insert().values(guardrail_id=guardrail_id, rule_id=rule_id, sealed=value))
-
-
-async def drop_secrets(tx: AsyncConnection, guardrail_id: str) -> None:
-    """Forgets the secrets of a deleted guardrail."""
-    await tx.execute(rule_secrets.delete().where(rule_secrets.c.guardrail_id == guardrail_id))
 
 
 async def suppressions_since(conn: AsyncConnection, after: int, upto: int) -> list[Suppression]:

@@ -1,4 +1,4 @@
-"""False positives: findings that an administrator marked are no findings any more, workspace-wide, until unmarked.
+"""Suppressions: findings of false positives are no findings any more, workspace-wide, until that is taken back.
 
 A suppression is a fingerprint under a rule. It travels with the change counter like a policy, so that every
 replica knows it within a second; audit row and event are of the same transaction.
@@ -18,8 +18,8 @@ from services.guardrail import events
 from services.guardrail.policies import is_id
 from services.guardrail.ports import RecordedMatches
 from services.guardrail.snapshot import Snapshot
-from services.guardrail.storage import exceptions
-from services.guardrail.storage.exceptions import Suppression
+from services.guardrail.storage import suppressions
+from services.guardrail.storage.suppressions import Suppression
 from services.guardrail.storage.tables import counter, outbox
 
 MAX_PER_WORKSPACE = 10_000
@@ -34,8 +34,8 @@ class _Found:
     fingerprints: tuple[str, ...]
 
 
-class Marks:
-    """The use cases of false positives."""
+class Suppressions:
+    """The use cases of suppressions."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Marks:
         self._recorded = recorded
         self._clock = clock
 
-    async def mark(
+    async def change(
         self, workspace_id: str, actor_id: str, match_id: str, fingerprint: str | None, *, suppress: bool
     ) -> list[Suppression]:
         """Suppresses the findings of a match, or makes them findings again; by default all it has fingerprints of.
@@ -70,23 +70,23 @@ class Marks:
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             revision = await bump(tx, counter)
-            if suppress and await exceptions.living_count(tx, workspace_id) + len(chosen) > MAX_PER_WORKSPACE:
+            if suppress and await suppressions.living_count(tx, workspace_id) + len(chosen) > MAX_PER_WORKSPACE:
                 raise Conflict(f"a workspace suppresses at most {MAX_PER_WORKSPACE} findings")
             items = []
             for digest in chosen:
-                old = await exceptions.find_suppression(tx, workspace_id, found.rule_id, digest)
+                old = await suppressions.find_suppression(tx, workspace_id, found.rule_id, digest)
                 if old is None and not suppress:
                     continue
                 item = _item(found, workspace_id, actor_id, digest, now_us) if old is None or old.deleted else old
                 items.append(replace(item, revision=revision, deleted=not suppress))
-                await exceptions.put_suppression(tx, items[-1])
+                await suppressions.put_suppression(tx, items[-1])
                 config = events.suppression_of(
                     workspace_id, items[-1].id, found.rule_id, digest, revision, not suppress, self._clock
                 )
                 await outbox_add(tx, outbox, topic=events.CONFIG, key=items[-1].id, envelope=config)
             if items:
                 verb = "guardrail_suppress" if suppress else "guardrail_unsuppress"
-                audit = events.mark_audit(
+                audit = events.suppression_audit(
                     workspace_id, verb, actor_id, found.rule_id, match_id, len(items), self._clock
                 )
                 await outbox_add(tx, outbox, topic=events.AUDIT, key=workspace_id, envelope=audit)
@@ -99,7 +99,7 @@ class Marks:
     async def page(self, workspace_id: str, after: str, limit: int) -> list[Suppression]:
         """What is suppressed, by creation."""
         async with self._database.read() as conn:
-            return await exceptions.suppression_page(conn, workspace_id, after, limit)
+            return await suppressions.suppression_page(conn, workspace_id, after, limit)
 
     async def _found(self, workspace_id: str, match_id: str) -> _Found:
         row = await self._recorded.match(workspace_id, match_id) if is_id(match_id) else None
