@@ -15,7 +15,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ from services.common.eventlog.topics import TOPICS, Topic
 
 log = logging.getLogger("orca.eventlog")
 
+# A group has one member here, so that more partitions would only mean more, smaller batches.
+EMBEDDED_TOPICS = tuple(replace(topic, partitions=1) for topic in TOPICS)
+
 PENDING_MAX = 10_000
 GROUP_COMMIT_MAX = 256
 TRIM_INTERVAL_S = 60.0
@@ -55,7 +58,7 @@ class _Job:
 class SqliteEventLog:
     """The log of one file. `start` raises LogUnavailable when another process holds the file."""
 
-    def __init__(self, path: Path, clock: Clock, topics: Sequence[Topic] = TOPICS) -> None:
+    def __init__(self, path: Path, clock: Clock, topics: Sequence[Topic] = EMBEDDED_TOPICS) -> None:
         self._path = Path(path)
         self._clock = clock
         self._topics = tuple(topics)

@@ -24,6 +24,7 @@ from services.analytics.configuration import ConfigConsumer, Workspaces
 from services.analytics.consumers import EventConsumer
 from services.analytics.erasing import Erased, Eraser
 from services.analytics.feeds import Feeds
+from services.analytics.fresh import FreshReads
 from services.analytics.grpc_server import AnalyticsServicer
 from services.analytics.http_api import build_api
 from services.analytics.replay import Replayed, replay
@@ -184,8 +185,11 @@ async def build(
         clock,
         flush_s=settings.analytics_flush_ms / 1000,
         flush_max_s=settings.analytics_flush_max_ms / 1000,
+        # With a server of its own other replicas may serve the readers, unseen from here.
+        flush_idle_s=settings.analytics_flush_idle_ms / 1000 if settings.clickhouse_url is None else None,
         workspaces=workspaces,
     )
+    reads = FreshReads(store, consumer.fresh)
     if authenticator is None:
         authenticator = GrpcAuthenticator(auth_pb2_grpc.AuthServiceStub(channels("auth")))
     publisher = OutboxPublisher(database, OUTBOX, log.producer(replica), clock)
@@ -195,14 +199,14 @@ async def build(
         workspaces, publisher, clock,
     )  # fmt: skip
     eraser = Eraser(database, store, clock)
-    auditor = Auditor(store, ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
+    auditor = Auditor(reads, ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
     parts = (publisher, ConfigConsumer(log, workspaces, store, clock), job, eraser, auditor)
     return App(
         database,
         store,
         consumer,
-        build_api(Feeds(store), authenticator),
-        AnalyticsServicer(store),
+        build_api(Feeds(reads), authenticator),
+        AnalyticsServicer(reads),
         parts,
         eraser,
         auditor,

@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client import Gauge
 
 from orca.ledger.v1 import ledger_pb2
-from services.analytics.ports import ColumnStore
+from services.analytics.ports import RowSource
 from services.common.errors import OrcaError
 
 log = logging.getLogger("orca.analytics")
@@ -71,7 +71,7 @@ class Audit:
 class Auditor:
     """Compares every EVERY_S seconds, and on demand."""
 
-    def __init__(self, store: ColumnStore, ledger: Any | None) -> None:
+    def __init__(self, store: RowSource, ledger: Any | None) -> None:
         self._store = store
         self._ledger = ledger
         self._task: asyncio.Task[None] | None = None

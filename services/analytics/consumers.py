@@ -1,8 +1,9 @@
-"""From the log into the writer: decode, write, pace.
+"""From the log into the writer: decode, hold, write, pace.
 
-The block store, not the group's committed offset, says where reading starts. After each write the loop rests
-for the flush interval, or longer when writing is slow, so that events gather into fewer, larger inserts; an
-event that finds the consumer resting waits at most `flush_max_s`.
+The block store, not the group's committed offset, says where reading starts. Records are decoded as they come and
+written together: an insert costs tens of milliseconds of CPU for its parts and views, whatever it holds. While somebody
+reads, writes follow each other within `flush_max_s`; with nobody looking, events gather for `flush_idle_s`, and the
+first reader's `fresh` has them written before it is answered. So no reader misses an event older than two seconds.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Histogram
 
-from orca.events.v1.events_pb2 import Envelope
 from services.analytics.configuration import Workspaces
-from services.analytics.domain.blocks import Item
 from services.analytics.events import GROUP, TABLES
-from services.analytics.processors import Unprocessable, decode, process
+from services.analytics.processors import Unprocessable, collect, culprit
 from services.analytics.storage.blocks import Fenced
 from services.analytics.writer import BlockWriter
 from services.common.clock import Clock
@@ -35,9 +34,21 @@ from services.common.eventlog.ports import (
 
 log = logging.getLogger("orca.analytics")
 
-BATCH_MAX = 20_000
-# Rest is this many times the write's own duration, within the bounds.
+BATCH_MAX = 2_000
+# Decoding is plain computation: after so many records the event loop gets its turn.
+TURN_RECORDS = 100
+# Held records are written at once past these.
+HELD_RECORDS_MAX = 40_000
+HELD_BYTES_MAX = 32 * 1024 * 1024
+GATHER_S = 0.1
+"""While records gather, the log is read this often: many small reads instead of a large one."""
 REST_PER_WRITE = 2.0
+"""While somebody reads, the rest between writes is this many times a write's own duration, within the bounds."""
+FRESH_S = 0.5
+"""A reader waits for records held longer than this."""
+FRESH_WAIT_S = 1.5
+WATCHED_S = 10.0
+"""Somebody counts as reading for so long after a read."""
 
 ROWS = Counter("orca_analytics_rows_total", "Rows written to the event tables.")
 WRITE_SECONDS = Histogram("orca_analytics_write_seconds", "Duration of one write of all partitions.")
@@ -74,8 +85,16 @@ class _SeekingLog:
         return self.last
 
 
+def by_place(records: Sequence[ConsumedRecord]) -> dict[TopicPartition, list[ConsumedRecord]]:
+    """Records by partition, in order."""
+    found: dict[tuple[str, int], list[ConsumedRecord]] = {}
+    for record in records:
+        found.setdefault((record.topic, record.partition), []).append(record)
+    return {TopicPartition(*place): batch for place, batch in found.items()}
+
+
 class EventConsumer:
-    """One member of the analytics group."""
+    """One member of the analytics group. With `flush_idle_s` None somebody always reads: who does is not known here."""
 
     def __init__(
         self,
@@ -85,14 +104,23 @@ class EventConsumer:
         *,
         flush_s: float,
         flush_max_s: float,
+        flush_idle_s: float | None,
         workspaces: Workspaces,
     ) -> None:
         self._writer = writer
         self._clock = clock
         self._flush_s = flush_s
         self._flush_max_s = max(flush_s, flush_max_s)
+        self._flush_idle_s = flush_idle_s
         self._workspaces = workspaces
-        self._stopping = asyncio.Event()
+        self._held_since_s: float | None = None
+        self._held = 0
+        self._held_bytes = 0
+        self._next_write_s = 0.0
+        self._watched_until_s = 0.0
+        self._hurry = asyncio.Event()
+        self._written = asyncio.Event()
+        self._stopping = False
         self._log = _SeekingLog(event_log)
         self._loop = ConsumerLoop(
             self._log,
@@ -101,6 +129,8 @@ class EventConsumer:
             self.handle,
             clock,
             batch_max=BATCH_MAX,
+            poll_s=GATHER_S,
+            on_idle=self._gather,
             on_assigned=self._assigned,
             on_revoked=self._revoked,
         )
@@ -115,47 +145,88 @@ class EventConsumer:
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Finishes the write under way, then leaves."""
-        self._stopping.set()
+        """Finishes the write under way, then leaves; what is held is read again by the next owner."""
+        self._stopping = True
+        self._hurry.set()
         await self._loop.stop()
 
     async def wait(self) -> None:
         """Returns when the loop was stopped; raises what stopped it."""
         await self._loop.wait()
 
+    async def fresh(self) -> None:
+        """For a reader: returns when records held longer than FRESH_S are written, or after FRESH_WAIT_S."""
+        now_s = self._clock.monotonic_s()
+        self._watched_until_s = now_s + WATCHED_S
+        self._hurry.set()
+        if self._held_since_s is None or now_s - self._held_since_s < FRESH_S:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._written.wait(), FRESH_WAIT_S)
+
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
-        """Writes one batch. Raises Poison before any effect, Unavailable to be called again."""
+        """Holds one batch, and writes what is held once it is due. Raises Poison before any of the batch is written,
+        Unavailable to be called again."""
         await self._workspaces.refresh()
-        items: dict[TopicPartition, list[Item]] = {}
-        for record in records:
-            items.setdefault(TopicPartition(record.topic, record.partition), []).append(self._item(record))
-        started = self._clock.monotonic_s()
+        await self._hold(records)
+        await self._gather()
+
+    async def _gather(self) -> None:
+        """Writes what is held once it is due, or rests a little and lets the loop read on."""
+        if self._held_since_s is None:
+            return
+        wait_s = self._due_s() - self._clock.monotonic_s()
+        if wait_s > 0 and not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), min(wait_s, GATHER_S))
+            self._hurry.clear()
+        if self._stopping or self._due_s() <= self._clock.monotonic_s():
+            await self._write()
+
+    def _due_s(self) -> float:
+        """When what is held must be written."""
+        if self._held_since_s is None or self._held >= HELD_RECORDS_MAX or self._held_bytes >= HELD_BYTES_MAX:
+            return 0.0
+        if self._flush_idle_s is None or self._clock.monotonic_s() < self._watched_until_s:
+            return self._next_write_s
+        return self._held_since_s + self._flush_idle_s
+
+    async def _hold(self, records: Sequence[ConsumedRecord]) -> None:
+        for place, batch in by_place(records).items():
+            table = TABLES[place.topic]
+            known = self._writer.next_offset(place)
+            # Not owned any more, or seen already: the loop repeats a batch that an outage cut short.
+            batch = [record for record in batch if known is not None and record.offset >= known]
+            for start in range(0, len(batch), TURN_RECORDS):
+                part = batch[start : start + TURN_RECORDS]
+                try:
+                    decoded = collect(table, part, self._workspaces.retention_days, self._workspaces.consents)
+                except Unprocessable as error:
+                    record, reason = culprit(table, part) or (part[0], str(error))
+                    raise Poison(record, reason) from None
+                self._writer.hold(place, decoded)
+                self._held += len(part)
+                self._held_bytes += sum(len(record.value) for record in part)
+                if self._held_since_s is None:
+                    self._held_since_s = self._clock.monotonic_s()
+                    self._written.clear()
+                await asyncio.sleep(0)
+
+    async def _write(self) -> None:
+        started_s = self._clock.monotonic_s()
         try:
-            ROWS.inc(await self._writer.write(items))
+            ROWS.inc(await self._writer.flush())
         except Fenced:
             # Another member wrote these offsets: start again from what is stored.
             log.warning("a partition was taken over", extra={"group": GROUP})
-            await self._assigned(frozenset(items) & self._assignment())
-            return
-        elapsed_s = self._clock.monotonic_s() - started
-        WRITE_SECONDS.observe(elapsed_s)
-        if len(records) < BATCH_MAX:
-            # A full batch means that more is waiting; catching up does not rest.
-            await self._rest(min(self._flush_max_s, max(self._flush_s, REST_PER_WRITE * elapsed_s)))
-
-    def _item(self, record: ConsumedRecord) -> Item:
-        try:
-            envelope = decode(record.value)
-            row = process(envelope, TABLES[record.topic], self._workspaces.retention_days(envelope.workspace_id))
-        except Unprocessable as error:
-            raise Poison(record, str(error)) from None
-        return Item(record.offset, envelope.producer_id, envelope.producer_seq, row, self._kept(envelope))
-
-    def _kept(self, envelope: Envelope) -> bool:
-        """A body without the workspace's current consent is not kept, whoever captured it."""
-        if envelope.WhichOneof("payload") != "capture":
-            return True
-        return self._workspaces.consents(envelope.workspace_id, envelope.capture.consent_version)
+            await self._assigned(self._writer.holding() & self._assignment())
+        finished_s = self._clock.monotonic_s()
+        WRITE_SECONDS.observe(finished_s - started_s)
+        rest_s = min(self._flush_max_s, max(self._flush_s, REST_PER_WRITE * (finished_s - started_s)))
+        self._next_write_s = finished_s + rest_s
+        self._held = self._held_bytes = 0
+        self._held_since_s = None
+        self._written.set()
 
     async def _assigned(self, places: frozenset[TopicPartition]) -> None:
         consumer = self._log.last
@@ -174,7 +245,3 @@ class EventConsumer:
     async def _revoked(self, places: frozenset[TopicPartition]) -> None:
         for place in places:
             self._writer.release(place)
-
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)

@@ -11,7 +11,7 @@ from services.analytics.clickhouse.queries import FilterValues, Span, Statement
 from services.analytics.domain import feeds as shapes
 from services.analytics.domain.feeds import FIREWALL_EVENTS, MATCHES, REQUESTS, VERDICTS, Feed, iso, item
 from services.analytics.domain.run_ids import mint_run_id, parse_run_id
-from services.analytics.ports import ColumnStore
+from services.analytics.ports import RowSource
 from services.common.errors import Invalid, NotFound
 from services.common.http import decode_cursor, encode_cursor
 from services.common.money import format_usd
@@ -38,7 +38,7 @@ class Listing:
 class Feeds:
     """Reads, always of one workspace."""
 
-    def __init__(self, store: ColumnStore) -> None:
+    def __init__(self, store: RowSource) -> None:
         self._store = store
 
     async def page(

@@ -9,7 +9,7 @@ from orca.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 from services.analytics.clickhouse import queries
 from services.analytics.clickhouse.queries import Span
 from services.analytics.domain.feeds import BY_TABLE, Match, item
-from services.analytics.ports import ColumnStore
+from services.analytics.ports import RowSource
 from services.common.errors import Invalid
 from services.common.http import decode_cursor, encode_cursor
 
@@ -23,7 +23,7 @@ US_MAX = 4_102_444_800_000_000
 class AnalyticsServicer(analytics_pb2_grpc.AnalyticsServiceServicer):
     """Reads over the event tables for other services."""
 
-    def __init__(self, store: ColumnStore) -> None:
+    def __init__(self, store: RowSource) -> None:
         self._store = store
 
     async def Query(self, request: analytics_pb2.QueryRequest, context: Any) -> analytics_pb2.QueryResponse:

@@ -14,7 +14,14 @@ class StoreUnavailable(Unavailable):
     default_code = "analytics_unavailable"
 
 
-class ColumnStore(Protocol):
+class RowSource(Protocol):
+    """What readers need of a column store."""
+
+    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Rows of a statement with `{name:Type}` parameters. Raises StoreUnavailable."""
+
+
+class ColumnStore(RowSource, Protocol):
     """ClickHouse, or chDB in process. Every method raises StoreUnavailable."""
 
     async def open(self) -> None:
@@ -25,9 +32,6 @@ class ColumnStore(Protocol):
 
     async def insert(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]], token: str) -> None:
         """Writes columns as one block; a second block under the same token changes nothing, views included."""
-
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Rows of a statement with `{name:Type}` parameters."""
 
     async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Runs a statement without an answer."""

@@ -22,6 +22,7 @@ Run = tuple[str, str, str]
 
 _NAMES = tuple(COLUMNS[CALLS].index(name) for name in ("workspace_id", "key_id", "run_id"))
 _TOOL = COLUMNS[CALLS].index("tool_name")
+_OCCURRED = COLUMNS[CALLS].index("occurred_at")
 _SQL = """
 SELECT workspace_id, key_id, run_id, argMax(tool_name, _offset),
     toUnixTimestamp64Micro(argMax(occurred_at, _offset)) FROM firewall_events
@@ -43,9 +44,9 @@ class PreviousTools:
 
     async def before(self, block: Block) -> tuple[list[str], Mapping[Run, Last]]:
         """The tool before each of the block's rows, and what to `learn` once the block is stored."""
-        runs = [(str(row.values[_NAMES[0]]), str(row.values[_NAMES[1]]), str(row.values[_NAMES[2]]))
-                for _, row in block.rows]  # fmt: skip
-        since_us = max(0, min(row.occurred_us for _, row in block.rows) - LOOKBACK_US)
+        runs: list[Run] = list(zip(*(block.values[index] for index in _NAMES), strict=True))
+        occurred_us, tools = block.values[_OCCURRED], block.values[_TOOL]
+        since_us = max(0, min(occurred_us) - LOOKBACK_US)
         last = {run: self._last[run] for run in set(runs) if run in self._last}
         unknown = [run for run in dict.fromkeys(runs) if run[2] and run not in last]
         if unknown:
@@ -56,11 +57,14 @@ class PreviousTools:
             for workspace_id, key_id, run_id, tool, at_us in await self._store.query(_SQL, parameters):
                 last[(workspace_id, key_id, run_id)] = (tool, at_us)
         found: list[str] = []
-        for run, (_, row) in zip(runs, block.rows, strict=True):
+        for run, now_us, called in zip(runs, occurred_us, tools, strict=True):
+            if not run[2]:
+                found.append("")
+                continue
             tool, at_us = last.get(run, ("", 0))
-            found.append(tool if run[2] and row.occurred_us - at_us <= LOOKBACK_US else "")
-            if run[2] and row.values[_TOOL]:
-                last[run] = (str(row.values[_TOOL]), row.occurred_us)
+            found.append(tool if now_us - at_us <= LOOKBACK_US else "")
+            if called:
+                last[run] = (called, now_us)
         return found, last
 
     def learn(self, last: Mapping[Run, Last]) -> None:

@@ -20,17 +20,17 @@ from services.analytics import erasing
 from services.analytics.clickhouse.migrations import MIGRATIONS
 from services.analytics.clickhouse.rollups import EVENT_TABLES, ROLL_UPS
 from services.analytics.configuration import PERSONAL_TABLES, Workspaces
-from services.analytics.domain.blocks import Block, Item
+from services.analytics.consumers import by_place
+from services.analytics.domain.blocks import Block
 from services.analytics.domain.rows import COLUMNS
 from services.analytics.events import TABLES
 from services.analytics.ports import ColumnStore
-from services.analytics.processors import Unprocessable, decode, process
+from services.analytics.processors import collect, culprit
 from services.analytics.storage.blocks import Recovery
 from services.analytics.storage.tables import BLOCKS
 from services.analytics.writer import BlockWriter
 from services.common.clock import Clock
 from services.common.eventlog.ports import ConsumedRecord, EventLog, TopicPartition
-from services.common.eventlog.topics import BY_NAME
 from services.common.ids import new_id
 from services.common.storage import Database
 
@@ -38,7 +38,7 @@ NEW = "orca_replay"
 BATCH_MAX = 10_000
 POLL_S = 0.1
 QUIET_S = 3.0
-"""No record for so long, with no lag and every partition assigned, means the end of the topics."""
+"""No record for so long, with no lag and every topic assigned, means the end of the topics."""
 
 # Roll-up → rows older than what raw rows can tell; numbers of pairs that were replayed are not doubled.
 _OLDER: Mapping[str, str] = {
@@ -108,7 +108,7 @@ class _Positions:
         self.last: dict[TopicPartition, Block] = {}
 
     async def recover(self, topic: str, partition: int) -> Recovery:
-        return Recovery(self.first[TopicPartition(topic, partition)], {}, None)
+        return Recovery(self.first[TopicPartition(topic, partition)], {}, ())
 
     async def store(self, blocks: Sequence[Block]) -> None: ...
 
@@ -128,17 +128,15 @@ async def replay(
     writer = BlockWriter(positions, _NewTables(store))
     records = skipped = 0
     async for batch in _read(log, quiet_s):
-        items: dict[TopicPartition, list[Item]] = {}
-        for record in batch:
-            place = TopicPartition(record.topic, record.partition)
+        for place, found in by_place(batch).items():
             if place not in positions.first:
-                positions.first[place] = record.offset
+                positions.first[place] = found[0].offset
                 await writer.acquire(place)
-            item = _item(record, workspaces)
-            skipped += item is None
-            if item is not None:
-                items.setdefault(place, []).append(item)
-        await writer.write(items)
+            good, bad = _sound(TABLES[place.topic], found)
+            skipped += bad
+            if good:
+                writer.hold(place, collect(TABLES[place.topic], good, workspaces.retention_days, workspaces.consents))
+        await writer.flush()
         records += len(batch)
     carried = await _carry(store, positions)
     for subject, subject_id in await eraser.recorded():
@@ -149,23 +147,19 @@ async def replay(
     return Replayed(records, carried, skipped)
 
 
-def _item(record: ConsumedRecord, workspaces: Workspaces) -> Item | None:
-    try:
-        envelope = decode(record.value)
-        row = process(envelope, TABLES[record.topic], workspaces.retention_days(envelope.workspace_id))
-    except Unprocessable:
-        # It is in the dead letters since it was consumed.
-        return None
-    capture = envelope.capture if envelope.WhichOneof("payload") == "capture" else None
-    kept = capture is None or workspaces.consents(envelope.workspace_id, capture.consent_version)
-    return Item(record.offset, envelope.producer_id, envelope.producer_seq, row, kept)
+def _sound(table: str, batch: list[ConsumedRecord]) -> tuple[list[ConsumedRecord], int]:
+    """Records that can be rows, and how many cannot: those are in the dead letters since they were consumed."""
+    bad = 0
+    while (found := culprit(table, batch)) is not None:
+        batch = [record for record in batch if record is not found[0]]
+        bad += 1
+    return batch, bad
 
 
 async def _read(log: EventLog, quiet_s: float) -> AsyncIterator[list[ConsumedRecord]]:
     """Batches of all topics, until they are quiet. A group of its own, which commits nothing."""
     consumer = log.consumer(new_id("analytics-replay"), tuple(TABLES))
     await consumer.start()
-    partitions = sum(BY_NAME[topic].partitions for topic in TABLES)
     quiet, enough = 0, max(1, round(quiet_s / POLL_S))
     try:
         while quiet < enough:
@@ -173,7 +167,7 @@ async def _read(log: EventLog, quiet_s: float) -> AsyncIterator[list[ConsumedRec
             if batch:
                 quiet = 0
                 yield batch
-            elif consumer.lag() == 0 and len(consumer.assignment()) == partitions:
+            elif consumer.lag() == 0 and {place.topic for place in consumer.assignment()} == set(TABLES):
                 quiet += 1
     finally:
         await consumer.stop()

@@ -1,9 +1,9 @@
-"""The block writer: items of one partition in, exactly-once inserts out.
+"""The block writer: records of many partitions in, exactly-once inserts out.
 
 Order of effects: bounds into the relational database, rows into the column store under the bounds' token,
 confirmation. A crash between any two repeats the block with identical bounds (`recover`); a repeated insert
-changes neither the raw table nor its views. Failures leave the state as it was, so `write` can be called again
-with the same items.
+changes neither the raw table nor its views. Records are held in memory until `flush`; a failure leaves them held,
+so it can be called again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.analytics.domain.blocks import Block, Bounds, Item, build, cut
+from services.analytics.domain.blocks import Block, Bounds, Records, build, cut
 from services.analytics.domain.rows import COLUMNS
 from services.analytics.events import TABLES
 from services.analytics.ports import ColumnStore
@@ -34,12 +34,13 @@ class Positions(Protocol):
 
 @dataclass(slots=True)
 class PartitionState:
-    """Where one partition stands. `held` waits until a block that must be repeated is complete."""
+    """Where one partition stands: `held` begins at `next_offset`, and so do the blocks whose bounds are stored and
+    whose rows may or may not be (`resend`)."""
 
     next_offset: int
     producers: Mapping[str, int]
-    resend: Bounds | None
-    held: list[Item] = field(default_factory=list)
+    resend: Sequence[Bounds]
+    held: Records = field(default_factory=Records)
 
 
 class BlockWriter:
@@ -62,56 +63,65 @@ class BlockWriter:
         self._states.pop(place, None)
         self._previous.forget()
 
-    async def write(self, items: Mapping[TopicPartition, Sequence[Item]]) -> int:
-        """Writes all items of owned partitions; returns how many rows. Raises Fenced, Unavailable."""
-        plans: list[tuple[PartitionState, Sequence[Block], Sequence[Item]]] = []
-        for place, fresh in items.items():
-            state = self._states.get(place)
-            if state is not None:
-                plans.append((state, *_plan(place, state, fresh)))
-        blocks = [block for _, planned, _ in plans for block in planned]
-        if blocks:
-            await self._blocks.store(blocks)
-            for block in blocks:
-                await self._insert(block)
-            await self._blocks.confirm(blocks)
-        for state, planned, held in plans:
-            state.held = list(held)
+    def next_offset(self, place: TopicPartition) -> int | None:
+        """The first offset of an owned partition that is not held yet; None when another member owns it."""
+        state = self._states.get(place)
+        if state is None:
+            return None
+        return state.held.offsets[-1] + 1 if state.held else state.next_offset
+
+    def hold(self, place: TopicPartition, records: Records) -> None:
+        """Keeps an owned partition's records, from `next_offset` on, until the next `flush`."""
+        self._states[place].held.extend(records)
+
+    def holding(self) -> frozenset[TopicPartition]:
+        """Partitions with records that are not written."""
+        return frozenset(place for place, state in self._states.items() if state.held)
+
+    async def flush(self) -> int:
+        """Writes all that is held; returns how many rows. Raises Fenced, Unavailable."""
+        plans = [(state, _plan(place, state)) for place, state in self._states.items() if state.held]
+        blocks = [block for _, planned in plans for block in planned]
+        if not blocks:
+            return 0
+        await self._blocks.store(blocks)
+        for state, planned in plans:
+            # From here on these bounds are what is written, whatever is held beside them by then.
+            state.resend = [block.bounds for block in planned] + list(state.resend[len(planned) :])
+        for block in blocks:
+            await self._insert(block)
+        await self._blocks.confirm(blocks)
+        for state, planned in plans:
             if planned:
                 state.next_offset = planned[-1].bounds.last + 1
                 state.producers = planned[-1].producers
-                state.resend = None
-        return sum(len(block.rows) for block in blocks)
+                state.resend = state.resend[len(planned) :]
+                state.held = state.held.since(state.next_offset)
+        return sum(len(block.offsets) for block in blocks)
 
     async def _insert(self, block: Block) -> None:
-        if not block.rows:
+        if not block.offsets:
             return
         bounds = block.bounds
         table = TABLES[bounds.topic]
-        columns = list(map(list, zip(*(row.values for _, row in block.rows), strict=True)))
-        count = len(block.rows)
+        count = len(block.offsets)
+        values = list(block.values)
         learned: Mapping[Run, Last] = {}
         if table == CALLS:
-            columns[-1], learned = await self._previous.before(block)
-        columns += [[bounds.topic] * count, [bounds.partition] * count, [offset for offset, _ in block.rows]]
+            values[-1], learned = await self._previous.before(block)
+        values += [[bounds.topic] * count, [bounds.partition] * count, block.offsets]
         with span(f"INSERT {table}", SpanKind.CLIENT, attributes={"db.system.name": "clickhouse"}):
-            await self._store.insert(table, COLUMNS[table], columns, bounds.token)
+            await self._store.insert(table, COLUMNS[table], values, bounds.token)
         self._previous.learn(learned)
 
 
-def _plan(
-    place: TopicPartition, state: PartitionState, fresh: Sequence[Item]
-) -> tuple[Sequence[Block], Sequence[Item]]:
-    """Blocks to write now, and items to hold until the block to repeat is complete."""
-    known = state.held[-1].offset + 1 if state.held else state.next_offset
-    items = [*state.held, *(item for item in fresh if item.offset >= known)]
-    if not items:
-        return (), ()
-    if state.resend is None:
-        return cut(place.topic, place.partition, state.next_offset, items, state.producers), ()
-    if items[-1].offset < state.resend.last:
-        return (), items
-    repeated = build(state.resend, items, state.producers)
-    rest = [item for item in items if item.offset > state.resend.last]
-    following = cut(place.topic, place.partition, state.resend.last + 1, rest, repeated.producers)
-    return [repeated, *following], ()
+def _plan(place: TopicPartition, state: PartitionState) -> list[Block]:
+    """Blocks to write now: first those to repeat, each once it is complete, then the rest of what is held."""
+    blocks: list[Block] = []
+    first, producers = state.next_offset, state.producers
+    for bounds in state.resend:
+        if state.held.offsets[-1] < bounds.last:
+            return blocks
+        blocks.append(build(bounds, state.held, producers))
+        first, producers = bounds.last + 1, blocks[-1].producers
+    return blocks + cut(place.topic, place.partition, first, state.held.since(first), producers)

@@ -15,7 +15,6 @@ from orca.events.v1.events_pb2 import Envelope
 from services.common.clock import Clock
 from services.common.errors import Conflict
 from services.common.eventlog.ports import ConsumedRecord, EventLog
-from services.common.eventlog.topics import BY_NAME
 from services.common.ids import new_id
 from services.common.storage import Database
 from services.ledger.consumers import parse
@@ -104,7 +103,7 @@ async def _read(log: EventLog, quiet_s: float) -> AsyncIterator[list[ConsumedRec
             if batch:
                 quiet = 0
                 yield batch
-            elif consumer.lag() == 0 and len(consumer.assignment()) == BY_NAME[SPEND].partitions:
+            elif consumer.lag() == 0 and consumer.assignment():
                 quiet += 1
     finally:
         await consumer.stop()

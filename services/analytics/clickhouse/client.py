@@ -39,7 +39,7 @@ class ClickHouseStore:
         self._query_timeout_s = query_timeout_s
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="clickhouse")
         self._client: Any = None
-        self._types: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._types: dict[str, Mapping[str, Any]] = {}
         self._closed = False
 
     async def open(self) -> None:
@@ -60,16 +60,21 @@ class ClickHouseStore:
 
         def work() -> None:
             client = self._connected()
+            types = self._types.get(table)
+            if types is None:
+                described = client.create_insert_context(table)
+                types = self._types[table] = dict(zip(described.column_names, described.column_types, strict=True))
+            # A column that holds nothing but defaults is left to the table: most of a request's are.
+            filled = [index for index, column in enumerate(values) if any(column)]
+            names = [columns[index] for index in filled]
             context = client.create_insert_context(
                 table,
-                columns,
-                column_types=self._types.get((table, tuple(columns))),
+                names,
+                column_types=[types[name] for name in names],
                 column_oriented=True,
                 settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
-                data=values,
+                data=[values[index] for index in filled],
             )
-            # Without known types every insert asks the server to describe the table first.
-            self._types[(table, tuple(columns))] = context.column_types
             client.data_insert(context)
 
         await self._run(work)

@@ -1,14 +1,12 @@
 """Columns of every table, in the order in which rows are written.
 
-A row is a tuple of plain values; times are Unix microseconds, money is nano-USD. The DDL is in
+Times are Unix microseconds, money is nano-USD. The DDL is in
 `clickhouse/migrations.py`; a test compares the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 EVENT_COLUMNS = (
     "event_id",
@@ -26,7 +24,7 @@ EVENT_COLUMNS = (
 )
 POSITION_COLUMNS = ("_topic", "_partition", "_offset")
 
-_PAYLOAD_COLUMNS: Mapping[str, tuple[str, ...]] = {
+PAYLOAD_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "decisions": (
         "plane", "stage", "outcome", "code", "reason", "policy_id", "policy_name", "policy_version", "rule_id",
         "latency_us", "fail_open", "model", "not_evaluated", "dangling_policy", "count",
@@ -59,14 +57,5 @@ _PAYLOAD_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    table: (*EVENT_COLUMNS, *payload, *POSITION_COLUMNS) for table, payload in _PAYLOAD_COLUMNS.items()
+    table: (*EVENT_COLUMNS, *payload, *POSITION_COLUMNS) for table, payload in PAYLOAD_COLUMNS.items()
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One event as a table row, without its position in the log."""
-
-    table: str
-    occurred_us: int
-    values: tuple[Any, ...]

@@ -20,7 +20,6 @@ from services.analytics.storage.tables import BLOCKS
 from services.common.clock import Clock
 from services.common.storage import Database
 
-# The last block and the state before it are all that recovery reads.
 KEPT_PER_PARTITION = 2
 PRUNE_EVERY = 64
 
@@ -31,14 +30,14 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Where a partition stands: what comes next, and what to write again before it.
+    """Where a partition stands: what comes next, and which blocks to write again from there.
 
     `producers` is the state before `next_offset`. Nothing stored at all leaves `next_offset` at 0.
     """
 
     next_offset: int
     producers: Mapping[str, int]
-    resend: Bounds | None
+    resend: Sequence[Bounds]
 
 
 class BlockStore:
@@ -51,22 +50,18 @@ class BlockStore:
         self._stores = 0
 
     async def recover(self, topic: str, partition: int) -> Recovery:
-        """Where the partition stands; an unfinished block becomes this owner's. Raises Unavailable."""
+        """Where the partition stands; unfinished blocks become this owner's. Raises Unavailable."""
         mine = sa.and_(BLOCKS.c.topic == topic, BLOCKS.c.partition == partition)
         async with self._database.write() as tx:
-            query = sa.select(BLOCKS).where(mine).order_by(BLOCKS.c.first_offset.desc()).limit(2)
-            rows = (await tx.execute(query)).all()
-            if not rows:
-                return Recovery(0, {}, None)
-            last = rows[0]
-            if last.confirmed:
-                return Recovery(last.last_offset + 1, json.loads(last.producers), None)
-            # Taking the row over fences the writer that left it: its confirmation no longer applies.
-            await tx.execute(
-                BLOCKS.update().where(mine, BLOCKS.c.first_offset == last.first_offset).values(owner=self._owner)
-            )
-        before = json.loads(rows[1].producers) if len(rows) > 1 else {}
-        return Recovery(last.first_offset, before, Bounds(topic, partition, last.first_offset, last.last_offset))
+            rows = (await tx.execute(sa.select(BLOCKS).where(mine).order_by(BLOCKS.c.first_offset))).all()
+            finished = [row for row in rows if row.confirmed]
+            # Taking rows over fences the writer that left them: its confirmation no longer applies.
+            await tx.execute(BLOCKS.update().where(mine, BLOCKS.c.confirmed.is_(False)).values(owner=self._owner))
+        resend = [Bounds(topic, partition, row.first_offset, row.last_offset) for row in rows if not row.confirmed]
+        if not finished:
+            return Recovery(resend[0].first if resend else 0, {}, resend)
+        last = finished[-1]
+        return Recovery(last.last_offset + 1, json.loads(last.producers), resend)
 
     async def store(self, blocks: Sequence[Block]) -> None:
         """Stores bounds, all or none. Raises Fenced, Unavailable."""
@@ -137,6 +132,7 @@ class BlockStore:
         }
 
     async def _prune(self, tx: AsyncConnection) -> None:
+        """Of the confirmed blocks the latest stay: recovery starts behind them, and they fence who comes late."""
         later = BLOCKS.alias("later")
         newer = (
             sa.select(sa.func.count())
@@ -145,6 +141,7 @@ class BlockStore:
                 later.c.topic == BLOCKS.c.topic,
                 later.c.partition == BLOCKS.c.partition,
                 later.c.first_offset > BLOCKS.c.first_offset,
+                later.c.confirmed,
             )
             .correlate(BLOCKS)
             .scalar_subquery()

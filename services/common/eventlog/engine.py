@@ -97,6 +97,7 @@ class ConsumerLoop:
         limits: PoisonLimits = PoisonLimits(),
         on_assigned: Rebalance | None = None,
         on_revoked: Rebalance | None = None,
+        on_idle: Callable[[], Awaitable[None]] | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._group = group
@@ -107,6 +108,7 @@ class ConsumerLoop:
         self._limits = limits
         self._sleep = sleep
         self._on_revoked = on_revoked
+        self._on_idle = on_idle
         self._consumer = event_log.consumer(group, topics, on_assigned=on_assigned, on_revoked=self._revoked)
         self._dead_letters = event_log.producer(f"{group}-dlq")
         self._recent: deque[bool] = deque(maxlen=limits.window)
@@ -189,10 +191,11 @@ class ConsumerLoop:
 
     async def _step(self) -> None:
         records = await self._consumer.poll(self._batch_max, self._poll_s)
-        if not records:
-            return
         async with self._busy:
-            await self._retried_batch(records)
+            if records:
+                await self._retried_batch(records)
+            elif self._on_idle is not None:
+                await self._on_idle()
 
     async def _retried_batch(self, records: list[ConsumedRecord]) -> None:
         """Handles one polled batch to its commit. An outage repeats it, a stop leaves it to the next owner."""

@@ -19,8 +19,11 @@ from services.analytics.anomalies.rates import Rates
 from services.analytics.clickhouse.client import ClickHouseStore
 from services.analytics.configuration import ConfigConsumer, Workspaces
 from services.analytics.consumers import EventConsumer
+from services.analytics.domain.blocks import Records
+from services.analytics.events import TABLES as TABLES_BY_TOPIC
 from services.analytics.feeds import Feeds
 from services.analytics.http_api import build_api
+from services.analytics.processors import collect
 from services.analytics.storage.blocks import BlockStore
 from services.analytics.storage.episodes import EpisodeStore
 from services.analytics.storage.tables import METADATA, MIGRATIONS, OUTBOX
@@ -66,15 +69,21 @@ class Fixture:
     def writer(self, owner: str = "a", store: Any = None) -> BlockWriter:
         return BlockWriter(BlockStore(self.database, owner, self.clock), store or self.store)
 
-    def consumer(self, owner: str = "a", store: Any = None) -> EventConsumer:
+    def consumer(self, owner: str = "a", store: Any = None, flush_idle_s: float | None = None) -> EventConsumer:
         return EventConsumer(
             self.log,
             self.writer(owner, store),
             self.clock,
             flush_s=0.001,
             flush_max_s=0.002,
+            flush_idle_s=flush_idle_s,
             workspaces=self.workspaces,
         )
+
+    def records(self, topic: str, first: int = 0, last: int | None = None) -> Records:
+        """The log's records of a topic, as the consumer holds them."""
+        batch = self.log.read(topic, first, last)
+        return collect(TABLES_BY_TOPIC[topic], batch, self.workspaces.retention_days, self.workspaces.consents)
 
     async def consume(self, *envelopes: Envelope, owner: str = "a", store: Any = None) -> None:
         """Adds events and runs a fresh consumer to the end of the log; raises what stopped it."""

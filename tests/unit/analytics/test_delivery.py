@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 
 from orca.events.v1.events_pb2 import Envelope
 from services.analytics.clickhouse.client import ClickHouseStore
+from services.analytics.consumers import FRESH_S
+from services.analytics.fresh import FreshReads
 from services.analytics.ports import StoreUnavailable
 from services.analytics.storage.blocks import Fenced
 from services.analytics.storage.tables import BLOCKS
@@ -27,13 +30,18 @@ class Crash(Exception):
 
 
 class CrashingStore:
-    """Dies before or after an insert reached the real store."""
+    """Dies before or after an insert reached the real store; `after` inserts go well."""
 
-    def __init__(self, store: ClickHouseStore, *, when: str) -> None:
+    def __init__(self, store: ClickHouseStore, *, when: str, after: int = 0) -> None:
         self._store = store
         self._when = when
+        self._after = after
 
     async def insert(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]], token: str) -> None:
+        if self._after:
+            self._after -= 1
+            await self._store.insert(table, columns, values, token)
+            return
         if self._when == "before":
             raise Crash
         await self._store.insert(table, columns, values, token)
@@ -121,36 +129,40 @@ async def test_an_event_produced_twice_is_counted_once_even_across_restarts(orca
 
 async def test_records_polled_again_are_dropped(orca: Fixture) -> None:
     orca.log.add(*(request(n) for n in range(4)))
-    writer = orca.writer()
-    await writer.acquire(REQUESTS)
     consumer = orca.consumer()
-    items = [consumer._item(record) for record in orca.log.read(topics.REQUESTS)]
-    assert [await writer.write({REQUESTS: items[:3]}), await writer.write({REQUESTS: items})] == [3, 1]
+    await consumer._assigned(frozenset({REQUESTS}))
+    await consumer.handle(orca.log.read(topics.REQUESTS, 0, 2))
+    orca.clock.advance(1)
+    await consumer.handle(orca.log.read(topics.REQUESTS))
     assert await rolled_up(orca) == (4, 4)
 
 
 async def test_a_zombie_is_fenced(orca: Fixture) -> None:
     orca.log.add(*(request(n) for n in range(6)))
-    items = [orca.consumer()._item(record) for record in orca.log.read(topics.REQUESTS)]
     zombie, owner = orca.writer("zombie"), orca.writer("owner")
     await zombie.acquire(REQUESTS)
-    await zombie.write({REQUESTS: items[:2]})
+    zombie.hold(REQUESTS, orca.records(topics.REQUESTS, 0, 1))
+    await zombie.flush()
     assert await owner.acquire(REQUESTS) == 2
-    await owner.write({REQUESTS: items[2:5]})
-    for overlap in (items[2:4], items[2:6]):
-        with pytest.raises(Fenced):
-            await zombie.write({REQUESTS: overlap})
-    await owner.write({REQUESTS: items[5:]})
+    owner.hold(REQUESTS, orca.records(topics.REQUESTS, 2, 4))
+    await owner.flush()
+    zombie.hold(REQUESTS, orca.records(topics.REQUESTS, 2, 3))
+    with pytest.raises(Fenced):
+        await zombie.flush()
+    zombie.hold(REQUESTS, orca.records(topics.REQUESTS, 4, 5))
+    with pytest.raises(Fenced):
+        await zombie.flush()
+    owner.hold(REQUESTS, orca.records(topics.REQUESTS, 5))
+    await owner.flush()
     assert await rolled_up(orca) == (6, 6)
 
 
 async def test_a_partition_that_is_not_owned_is_not_written(orca: Fixture) -> None:
     orca.log.add(request())
-    items = [orca.consumer()._item(record) for record in orca.log.read(topics.REQUESTS)]
-    writer = orca.writer()
-    await writer.acquire(REQUESTS)
-    writer.release(REQUESTS)
-    assert await writer.write({REQUESTS: items}) == 0
+    consumer = orca.consumer()
+    await consumer._assigned(frozenset({REQUESTS}))
+    await consumer._revoked(frozenset({REQUESTS}))
+    await consumer.handle(orca.log.read(topics.REQUESTS))
     assert await rolled_up(orca) == (0, 0)
 
 
@@ -197,13 +209,74 @@ async def test_a_flood_of_poison_stops_the_consumer(orca: Fixture) -> None:
     assert await rolled_up(orca) == (0, 0)
 
 
+@pytest.mark.parametrize("inserted", [0, 1, 2])
+async def test_a_crash_among_several_blocks_of_a_partition_repeats_all_that_are_open(
+    orca: Fixture, inserted: int
+) -> None:
+    month_us = 31 * 86_400 * 1_000_000
+    last_month = NOW_US - month_us
+    events = [
+        spend(1, producer_id="r", producer_seq=1),
+        spend(occurred_at_unix_us=last_month, producer_id="r", producer_seq=2),
+        spend(2, producer_id="r", producer_seq=3),
+    ]
+    with pytest.raises(Crash):
+        await orca.consume(*events, store=CrashingStore(orca.store, when="before", after=inserted))
+    await orca.consume(events[2], spend(3, producer_id="r", producer_seq=4), owner="b")
+    assert await orca.count("spend") == 4
+    assert await orca.scalar("SELECT sum(value) FROM activity_hourly WHERE metric = 'cost'") == 4 * 1500
+    async with orca.database.read() as conn:
+        bounds = (await conn.execute(sa.select(BLOCKS.c.first_offset, BLOCKS.c.last_offset, BLOCKS.c.confirmed))).all()
+    assert [tuple(row) for row in bounds][-1] == (3, 4, True) and all(row.confirmed for row in bounds)
+
+
+async def test_a_flush_that_failed_keeps_its_bounds_whatever_is_held_by_then(orca: Fixture) -> None:
+    orca.log.add(*(request(n) for n in range(5)))
+    writer = orca.writer("a", FlakyStore(orca.store, failures=1))
+    await writer.acquire(REQUESTS)
+    writer.hold(REQUESTS, orca.records(topics.REQUESTS, 0, 2))
+    with pytest.raises(StoreUnavailable):
+        await writer.flush()
+    writer.hold(REQUESTS, orca.records(topics.REQUESTS, 3))
+    assert await writer.flush() == 5
+    async with orca.database.read() as conn:
+        rows = (await conn.execute(sa.select(BLOCKS.c.first_offset, BLOCKS.c.last_offset))).all()
+    assert [tuple(row) for row in rows] == [(0, 2), (3, 4)]
+    assert await rolled_up(orca) == (5, 5)
+
+
+async def test_with_nobody_reading_events_gather_until_a_reader_comes(orca: Fixture) -> None:
+    orca.log.add(request(1), request(2))
+    consumer = orca.consumer(flush_idle_s=60)
+    await consumer._assigned(frozenset({REQUESTS}))
+    await consumer.handle(orca.log.read(topics.REQUESTS, 0, 0))
+    await consumer.handle(orca.log.read(topics.REQUESTS, 1))
+    assert await rolled_up(orca) == (0, 0)
+    orca.clock.advance(FRESH_S)
+    reader = asyncio.create_task(FreshReads(orca.store, consumer.fresh).query("SELECT count() FROM requests", {}))
+    await asyncio.sleep(0)
+    await consumer._gather()
+    assert await reader == [(2,)]
+    assert await rolled_up(orca) == (2, 2)
+
+
+async def test_with_nobody_reading_the_longest_wait_is_bounded(orca: Fixture) -> None:
+    orca.log.add(request(1))
+    consumer = orca.consumer(flush_idle_s=5)
+    await consumer._assigned(frozenset({REQUESTS}))
+    await consumer.handle(orca.log.read(topics.REQUESTS))
+    orca.clock.advance(5)
+    await consumer._gather()
+    assert await rolled_up(orca) == (1, 1)
+
+
 async def test_pruning_keeps_what_recovery_reads(orca: Fixture) -> None:
     orca.log.add(*(request(n, producer_id="r", producer_seq=n + 1) for n in range(130)))
-    items = [orca.consumer()._item(record) for record in orca.log.read(topics.REQUESTS)]
     writer = orca.writer()
     await writer.acquire(REQUESTS)
-    for item in items:
-        await writer.write({REQUESTS: [item]})
+    for offset in range(130):
+        writer.hold(REQUESTS, orca.records(topics.REQUESTS, offset, offset))
+        await writer.flush()
     async with orca.database.read() as conn:
         stored = (await conn.execute(sa.select(sa.func.count()).select_from(BLOCKS))).scalar_one()
     assert 2 <= stored < 70
