@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.cluster import SECRET
 from tests.support.process import ADMIN_TOKEN, ROOT, Embedded
 
 COMMAND_S = 60
+FOUNDATION_KEY = "sk-orca-tcsQ_sP9cAYjo5am9yK974k19QDtbTXfM4vXQPSjsU4"  # of tests/fixtures/foundation, made up
 
 
 def orca(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,11 +53,11 @@ def management(running: Embedded, method: str, path: str, body: Any = None) -> A
     return answer.json()["data"]
 
 
-def chat(running: Embedded, key: str) -> str:
+def chat(running: Embedded, key: str, text: str = "still here") -> str:
     answer = httpx.post(
         f"{running.relay_url}/v1/chat/completions",
         headers={"Authorization": f"Bearer {key}"},
-        json={"model": "orca/echo", "messages": [{"role": "user", "content": "still here"}]},
+        json={"model": "orca/echo", "messages": [{"role": "user", "content": text}]},
         timeout=30,
     )
     assert answer.status_code == 200, answer.text
@@ -116,3 +120,27 @@ def test_a_backup_restored_elsewhere_has_everything(running: Embedded, tmp_path:
         assert (code, answer["faults"]) == (0, [])
     finally:
         assert restored.stop() == 0
+
+
+def test_the_foundations_state_serves_today(tmp_path: Path) -> None:
+    """The fixture's key, policies, credential and credit still work; test_upgrade.py compares the rows."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    for dump in sorted((ROOT / "tests/fixtures/foundation/sqlite").glob("*.sql")):
+        connection = sqlite3.connect(state / f"{dump.stem}.db")
+        connection.executescript(dump.read_text(encoding="utf-8"))
+        connection.close()
+    secrets = dict.fromkeys(("ORCA_KEY_PEPPER", "ORCA_CHANNEL_SECRET", "ORCA_FINGERPRINT_SECRET"), SECRET)
+    upgraded = Embedded(tmp_path, **secrets).start()
+    try:
+        assert chat(upgraded, FOUNDATION_KEY, "still jo@example.com") == "still [EMAIL]"
+        (key,) = [k for k in management(upgraded, "GET", "/api/token")["items"] if k["name"] == "tenant"]
+        account = management(upgraded, "GET", f"/api/ledger/accounts/{key['id']}")
+        # Two answers at the Foundation; the third arrives a moment after its answer.
+        assert Decimal(account["settled_usd"]) >= Decimal("0.000000018")
+        assert [c["name"] for c in management(upgraded, "GET", "/api/channel")["items"]] == ["up"]
+        assert management(upgraded, "GET", "/api/workspace/firewall/settings")["webhook_url"] in ("", None)
+        code, answer = doctor(upgraded.home)
+        assert (code, answer["faults"]) == (0, [])
+    finally:
+        assert upgraded.stop() == 0

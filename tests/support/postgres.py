@@ -73,10 +73,18 @@ class Postgres:
         return self
 
     def create_database(self, name: str) -> str:
+        self._run([str(self._program("createdb")), "-h", "127.0.0.1", "-p", str(self.port), "-U", "orca", name])
+        return self.url(name)
+
+    def load(self, url: str, script: Path) -> None:
+        """Runs a script of SQL, such as a dump, against a database; stops at the first error."""
+        psql = [str(self._program("psql")), "-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", str(script)]
+        subprocess.run(psql, check=True, capture_output=True)
+
+    def _program(self, name: str) -> Path:
         binaries = _binaries()
         assert binaries is not None
-        self._run([str(binaries / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "orca", name])
-        return self.url(name)
+        return binaries / name
 
     def stop(self) -> None:
         if self._process is not None:

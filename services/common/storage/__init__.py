@@ -2,13 +2,14 @@
 
 from services.common.storage.counters import bump, change_counter, read_counter
 from services.common.storage.database import Database, insert_for
-from services.common.storage.migrations import Migration
+from services.common.storage.migrations import Migration, add_missing
 from services.common.storage.outbox import OutboxPublisher, audit_envelope, outbox_add, outbox_table
 
 __all__ = [
     "Database",
     "Migration",
     "OutboxPublisher",
+    "add_missing",
     "audit_envelope",
     "bump",
     "change_counter",

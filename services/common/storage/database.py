@@ -44,6 +44,8 @@ class Database:
         try:
             if database.dialect == "postgresql":
                 async with database._engine.begin() as conn:
+                    # Of two replicas that start at once, IF NOT EXISTS alone lets one fail.
+                    await conn.execute(sa.text("SELECT pg_advisory_xact_lock(0)"))
                     await conn.execute(sa.schema.CreateSchema(f"orca_{service}", if_not_exists=True))
             else:
                 async with database._engine.connect() as conn:

@@ -1,7 +1,8 @@
 """Numbered migrations, applied in order under a lock, recorded in `schema_migrations`.
 
-Number 1 creates the metadata's tables as they were at that time; later numbers change them. A number is
-never edited once released.
+Number 1 creates the metadata's tables; later numbers bring what an older number 1 did not have, and find it there on a
+new database. A number is never edited once released. Replicas of the release before go on writing while the new ones
+start: what is added is nullable or has a default, and is removed no sooner than two releases later (docs/upgrade.md).
 """
 
 from __future__ import annotations
@@ -21,6 +22,20 @@ class Migration:
     number: int
     name: str
     apply: Callable[[sa.Connection], None]
+
+
+def add_missing(conn: sa.Connection, table: sa.Table) -> None:
+    """Adds the table's columns and indexes that the database has not. A required column needs a server default."""
+    inspector = sa.inspect(conn)
+    columns = {column["name"] for column in inspector.get_columns(table.name)}
+    indexes = {index["name"] for index in inspector.get_indexes(table.name)}
+    for column in table.columns:
+        if column.name not in columns:
+            definition = sa.schema.CreateColumn(column).compile(dialect=conn.dialect)
+            conn.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
+    for index in table.indexes:
+        if index.name not in indexes:
+            index.create(conn)
 
 
 def apply(conn: sa.Connection, metadata: sa.MetaData, migrations: tuple[Migration, ...], service: str) -> int:

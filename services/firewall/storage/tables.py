@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.common.storage import Migration, change_counter, outbox_table
+from services.common.storage import Migration, add_missing, change_counter, outbox_table
 
 metadata = sa.MetaData()
 
@@ -66,7 +66,7 @@ settings = sa.Table(
     sa.Column("workspace_id", sa.Text, primary_key=True),
     sa.Column("observe_mode", sa.Boolean, nullable=False),
     sa.Column("approval_ttl_s", sa.BigInteger, nullable=False),
-    sa.Column("webhook_url", sa.Text, nullable=False),
+    sa.Column("webhook_url", sa.Text, nullable=False, server_default=""),
     # Sealed by the vault; null where none was set.
     sa.Column("webhook_secret", sa.LargeBinary),
     sa.Column("version", sa.BigInteger, nullable=False),
@@ -137,4 +137,13 @@ sa.Index("webhooks_next", webhooks.c.next_at_us)
 outbox = outbox_table(metadata)
 counter = change_counter(metadata)
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "initial", metadata.create_all),)
+
+def _later(connection: sa.Connection) -> None:
+    metadata.create_all(connection)
+    add_missing(connection, settings)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "initial", metadata.create_all),
+    Migration(2, "approvals, counters, webhooks, MCP servers, levels", _later),
+)

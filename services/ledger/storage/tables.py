@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.common.storage import Migration, outbox_table
+from services.common.storage import Migration, add_missing, outbox_table
 
 METADATA = sa.MetaData()
 
@@ -152,4 +152,14 @@ KEYS = sa.Table(
 
 OUTBOX = outbox_table(METADATA)
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "initial", METADATA.create_all),)
+
+def _blocked_limit(connection: sa.Connection) -> None:
+    # Spends from before have no lease of refused answers, so a replay counts them nowhere: no more does this.
+    for table in (ACCOUNTS, ACQUIRES, ENTRIES):
+        add_missing(connection, table)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "initial", METADATA.create_all),
+    Migration(2, "blocked limits by leases", _blocked_limit),
+)
