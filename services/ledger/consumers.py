@@ -25,7 +25,8 @@ from services.ledger import metrics
 from services.ledger.domain.settlement import Spent
 from services.ledger.storage.limits import KeyRecord, apply_key, recall_key
 from services.ledger.storage.reversals import SWEEP_MAX, ReversalStore
-from services.ledger.storage.settling import Batch, Parked, Position, SettlementStore, SpendEvent
+from services.ledger.storage.settling import Batch, Parked, SettlementStore
+from services.ledger.storage.tally import Position, SpendEvent
 
 log = logging.getLogger("orca.ledger")
 
@@ -96,7 +97,7 @@ def spend_of(value: bytes) -> SpendEvent | None:
     ):
         if not text:
             raise ValueError(f"{name} is missing")
-    if "\0" in "".join(_texts(envelope)):
+    if b"\0" in value and "\0" in "".join(_texts(envelope)):
         # PostgreSQL stores no NUL in text; refused here, it cannot stop the batches of other keys.
         raise ValueError("a text contains NUL")
     spent = Spent(spend.settled_nano_usd, spend.unconfirmed_nano_usd, spend.blocked_nano_usd, spend.overrun_nano_usd)

@@ -20,8 +20,9 @@ from services.common.storage import Database
 from services.ledger.consumers import parse
 from services.ledger.events import SPEND
 from services.ledger.storage.replaying import ReplayStore
-from services.ledger.storage.settling import Parked, SpendEvent
+from services.ledger.storage.settling import Parked
 from services.ledger.storage.tables import METADATA, MIGRATIONS
+from services.ledger.storage.tally import SpendEvent
 
 BATCH_MAX = 2_000
 POLL_S = 0.1

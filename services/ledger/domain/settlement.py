@@ -7,6 +7,7 @@ lease ties up; such an excess is `overrun`, which no account is charged for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.ledger.domain.model import Amounts, Kind, Lease, LeaseState
@@ -31,9 +32,7 @@ class Spent:
 
 def spend_unleased(kind: Kind, spent: Spent) -> Amounts:
     """On an uncapped account."""
-    if kind is Kind.BLOCKED:
-        return Amounts(settled=spent.blocked)
-    return Amounts(settled=spent.settled, unconfirmed=spent.unconfirmed, blocked=spent.blocked, overrun=spent.overrun)
+    return charge(kind, spent, 0)
 
 
 def spend(lease: Lease, spent: Spent, running_total: int) -> tuple[Lease, Amounts]:
@@ -41,21 +40,44 @@ def spend(lease: Lease, spent: Spent, running_total: int) -> tuple[Lease, Amount
     used = spent.used_under(lease.kind)
     covered = min(used, lease.outstanding)
     moved = lease.reported_more(used, running_total)
-    change = charge(lease.kind, spent, used - covered) + _release(lease, covered)
+    lost = lease.state is LeaseState.FORFEITED
+    change = charge(lease.kind, spent, used - covered, 0 if lost else -covered, -covered if lost else 0)
     if moved.final_used is None:
         return moved, change
     closed, back = _give_back(moved)
     return closed, change + back
 
 
-def charge(kind: Kind, spent: Spent, excess: int) -> Amounts:
-    """The charge on an account; what is beyond the lease is overrun there: the unknown part first, then the
-    charge, then the refused part."""
-    if not excess:
-        return spend_unleased(kind, spent)
+def added_up(spends: Iterable[Spent]) -> Spent:
+    """Their sum."""
+    settled = unconfirmed = blocked = overrun = 0
+    for spent in spends:
+        settled += spent.settled
+        unconfirmed += spent.unconfirmed
+        blocked += spent.blocked
+        overrun += spent.overrun
+    return Spent(settled, unconfirmed, blocked, overrun)
+
+
+def spend_together(lease: Lease, total: Spent, highest_total: int) -> tuple[Lease, Amounts] | None:
+    """Books several spends as their sum, with the highest of their running totals: what booking one by one comes to.
+
+    None where it matters which comes first: together they are more than the lease ties up, or it waits for its
+    last spend.
+    """
+    if lease.final_used is not None or total.used_under(lease.kind) > lease.outstanding:
+        return None
+    return spend(lease, total, highest_total)
+
+
+def charge(kind: Kind, spent: Spent, excess: int, held: int = 0, forfeited: int = 0) -> Amounts:
+    """The charge on an account, with what it takes out of `held` or `forfeited`; what is beyond the lease is
+    overrun there: the unknown part first, then the charge, then the refused part."""
     if kind is Kind.BLOCKED:
-        return Amounts(settled=spent.blocked - excess, overrun=excess)
-    return spend_unleased(kind, _cut(kind, spent, excess))
+        return Amounts(spent.blocked - excess, held, 0, forfeited, 0, excess)
+    if excess:
+        spent = _cut(kind, spent, excess)
+    return Amounts(spent.settled, held, spent.unconfirmed, forfeited, spent.blocked, spent.overrun)
 
 
 def _cut(kind: Kind, spent: Spent, excess: int) -> Spent:

@@ -21,17 +21,9 @@ from services.ledger.domain.settlement import charge, spend_unleased
 from services.ledger.storage.limits import ensure_account
 from services.ledger.storage.rows import chunks, store_leases
 from services.ledger.storage.rows import lease_of as lease_of_row
-from services.ledger.storage.settling import (
-    Parked,
-    Position,
-    SpendEvent,
-    correct,
-    ensure_accounts,
-    entry_parts,
-    insert_entries,
-    keep_parked,
-)
+from services.ledger.storage.settling import Parked, correct, ensure_accounts, insert_entries, keep_parked
 from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
+from services.ledger.storage.tally import SpendEvent, entry_parts
 
 
 class ReplayStore:
@@ -89,7 +81,7 @@ class ReplayStore:
             leases = {lease_id: lease_of_row(row) for lease_id, row in rows.items()}
             corrections = []
             for event in unique.values():
-                for kind, account_id, position in _accounts_of(event):
+                for kind, account_id, position in event.accounts:
                     row = rows.get(position.lease_id) if position is not None else None
                     if position is None or row is None or row.account_id != account_id:
                         continue
@@ -121,12 +113,6 @@ class ReplayStore:
             for (topic, partition), offset in sorted(positions.items()):
                 values = {"topic": topic, "partition": partition, "next_offset": offset}
                 await tx.execute(CONSUMER_POSITIONS.insert().values(values))
-
-
-def _accounts_of(event: SpendEvent) -> Iterable[tuple[Kind, str, Position | None]]:
-    yield Kind.KEY, event.account_id, event.key_lease
-    yield Kind.BLOCKED, blocked_account(event.account_id), event.blocked_lease
-    yield Kind.WORKSPACE, event.workspace_id, event.workspace_lease
 
 
 async def _leases(tx: AsyncConnection, lease_ids: Iterable[str]) -> dict[str, Any]:

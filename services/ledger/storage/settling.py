@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,42 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.clock import Clock
 from services.common.eventlog.ports import TopicPartition
 from services.common.storage import Database, insert_for
-from services.ledger.domain.model import Amounts, Kind, Lease, blocked_account
-from services.ledger.domain.settlement import Spent, spend, spend_unleased
-from services.ledger.events import Movement
-from services.ledger.storage.leases import close_movement
+from services.ledger.domain.model import Kind, blocked_account
 from services.ledger.storage.limits import ensure_account, recall
-from services.ledger.storage.rows import chunks, lease_of, lock_leases, move_amounts, publish, store_leases
+from services.ledger.storage.rows import (
+    arrays,
+    chunks,
+    lock_leases,
+    move_amounts,
+    publish,
+    store_leases,
+)
 from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
-
-
-class Position(NamedTuple):
-    """A lease's place after a spend."""
-
-    lease_id: str
-    running_total: int
-
-
-class SpendEvent(NamedTuple):
-    """One spend as consumed; amounts in nano-USD."""
-
-    event_id: str
-    workspace_id: str
-    account_id: str
-    key_id: str
-    request_id: str
-    model: str
-    occurred_at_us: int
-    estimated: bool
-    spent: Spent
-    key_lease: Position | None
-    workspace_lease: Position | None
-    blocked_lease: Position | None = None
-
-    @property
-    def positions(self) -> Iterable[Position]:
-        """Its places under leases."""
-        return (p for p in (self.key_lease, self.blocked_lease, self.workspace_lease) if p is not None)
+from services.ledger.storage.tally import PART_COLUMNS, PARTS, SpendEvent, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,93 +98,22 @@ class SettlementStore:
         new = await insert_entries(tx, events)
         unique = {event.event_id: event for event in events if event.event_id in new}
         rows = await lock_leases(tx, [position.lease_id for e in unique.values() for position in e.positions])
-        tally = _Tally(rows)
-        corrections = [entry for event in unique.values() if (entry := tally.book(event)) is not None]
-        await correct(tx, corrections)
-        await store_leases(tx, tally.changed())
-        changes = tally.changes
-        await move_amounts(tx, changes)
-        await publish(tx, self._clock, [*tally.overruns, *tally.closes()])
+        tally = Tally(rows)
+        await correct(tx, tally.book(list(unique.values())))
+        changed = tally.changed()
+        await store_leases(tx, changed)
+        await move_amounts(tx, tally.changes)
+        await publish(tx, self._clock, [*tally.overruns, *tally.closes(changed)])
         done.booked += len(unique)
-        done.overrun += sum(change.overrun for (kind, _), change in changes.items() if kind is Kind.KEY)
-        done.gaps += [lease_id for lease_id, lease in tally.changed().items() if lease.gap]
+        done.overrun += sum(change.overrun for (kind, _), change in tally.changes.items() if kind is Kind.KEY)
+        done.gaps += [lease_id for lease_id, lease in changed.items() if lease.gap]
 
 
-class _Tally:
-    """Books events one after another in memory; what comes out is one change per account and lease."""
-
-    def __init__(self, rows: Mapping[str, Any]) -> None:
-        self._rows = rows
-        self._leases = {lease_id: lease_of(row) for lease_id, row in rows.items()}
-        self._before = dict(self._leases)
-        self._totals: dict[tuple[Kind, str], list[int]] = {}
-        self.overruns: list[Movement] = []
-
-    def book(self, event: SpendEvent) -> tuple[str, dict[str, int]] | None:
-        """Books one event on its accounts; the entry's correction when an account took less than the event says."""
-        overruns = len(self.overruns)
-        key = self._on(Kind.KEY, event, event.account_id, event.key_lease)
-        workspace = self._on(Kind.WORKSPACE, event, event.workspace_id, event.workspace_lease)
-        counted = 0
-        if event.spent.blocked or event.blocked_lease is not None:
-            counted = self._on(Kind.BLOCKED, event, blocked_account(event.account_id), event.blocked_lease).settled
-        if len(self.overruns) == overruns:
-            return None
-        return event.event_id, entry_parts(key, workspace, counted)
-
-    def _on(self, kind: Kind, event: SpendEvent, account_id: str, position: Position | None) -> Amounts:
-        """Books on one account; the entry's part there."""
-        row = self._rows.get(position.lease_id) if position is not None else None
-        if position is None or row is None or row.account_id != account_id:
-            change = spend_unleased(kind, event.spent)
-        else:
-            lease, change = spend(self._leases[position.lease_id], event.spent, position.running_total)
-            self._leases[position.lease_id] = lease
-            said = event.spent.overrun if kind is not Kind.BLOCKED else 0
-            if change.overrun != said:
-                self.overruns.append(_overrun(kind, event, account_id, row, change.overrun - said))
-        totals = self._totals.get((kind, account_id))
-        if totals is None:
-            totals = self._totals[kind, account_id] = [0] * 6
-        totals[0] += change.settled
-        totals[1] += change.held
-        totals[2] += change.unconfirmed
-        totals[3] += change.forfeited
-        totals[4] += change.blocked
-        totals[5] += change.overrun
-        return change
-
-    @property
-    def changes(self) -> dict[tuple[Kind, str], Amounts]:
-        """One change per account."""
-        return {account: Amounts(*totals) for account, totals in self._totals.items()}
-
-    def changed(self) -> dict[str, Lease]:
-        """Leases that moved."""
-        return {lease_id: lease for lease_id, lease in self._leases.items() if lease != self._before[lease_id]}
-
-    def closes(self) -> list[Movement]:
-        """Closes that waited for a missing spend and came through with this batch."""
-        return [
-            close_movement(self._rows[lease_id], self._before[lease_id], lease)
-            for lease_id, lease in self.changed().items()
-            if lease.returned != self._before[lease_id].returned
-        ]
-
-
-_PARTS = ("settled", "unconfirmed", "blocked", "overrun")
-_PART_COLUMNS = (*_PARTS, *(f"workspace_{name}" for name in _PARTS), "blocked_counted")
 _CORRECT = (
     ENTRIES.update()
     .where(ENTRIES.c.id == sa.bindparam("row_id"))
-    .values({name: sa.bindparam(f"new_{name}") for name in _PART_COLUMNS})
+    .values({name: sa.bindparam(f"new_{name}") for name in PART_COLUMNS})
 )
-
-
-def entry_parts(key: Amounts, workspace: Amounts, counted: int) -> dict[str, int]:
-    """An entry's columns for its parts on the three accounts."""
-    values = [getattr(amounts, name) for amounts in (key, workspace) for name in _PARTS]
-    return dict(zip(_PART_COLUMNS, [*values, counted], strict=True))
 
 
 async def correct(tx: AsyncConnection, corrections: Sequence[tuple[str, Mapping[str, int]]]) -> None:
@@ -216,20 +121,6 @@ async def correct(tx: AsyncConnection, corrections: Sequence[tuple[str, Mapping[
     rows = [{"row_id": i, **{f"new_{name}": value for name, value in parts.items()}} for i, parts in corrections]
     if rows:
         await tx.execute(_CORRECT, rows)
-
-
-def _overrun(kind: Kind, event: SpendEvent, account_id: str, row: Any, excess: int) -> Movement:
-    """Spend beyond what its lease still tied up: in the topic, since it depends on what came before it."""
-    return Movement(
-        "overrun",
-        event.workspace_id,
-        account_id,
-        kind.value,
-        amount=excess,
-        key_id=event.key_id,
-        lease_id=row.id,
-        entry_id=event.event_id,
-    )
 
 
 _ADVANCE = (
@@ -268,6 +159,11 @@ async def _advance(tx: AsyncConnection, to: Mapping[tuple[str, int], int], at: M
         await tx.execute(_ADVANCE, further)
 
 
+_MISSING_ACCOUNTS_PG = """
+    SELECT w.id FROM unnest($1::text[]) AS w(id) WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE id = w.id)
+"""
+
+
 async def ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) -> None:
     """Accounts of uncapped keys may be seen here first."""
     wanted = {event.account_id: (event.workspace_id, Kind.KEY) for event in events}
@@ -277,10 +173,13 @@ async def ensure_accounts(tx: AsyncConnection, events: Sequence[SpendEvent]) -> 
         if event.spent.blocked or event.blocked_lease
     }
     wanted |= {event.workspace_id: (event.workspace_id, Kind.WORKSPACE) for event in events}
-    known: set[str] = set()
-    for part in chunks(wanted):
-        known |= set((await tx.execute(sa.select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(part)))).scalars())
-    for account_id in sorted(wanted.keys() - known):
+    missing = set(wanted)
+    if tx.dialect.name == "postgresql":
+        missing = set((await tx.exec_driver_sql(_MISSING_ACCOUNTS_PG, (list(wanted),))).scalars())
+    else:
+        for part in chunks(wanted):
+            missing -= set((await tx.execute(sa.select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(part)))).scalars())
+    for account_id in sorted(missing):
         workspace_id, kind = wanted[account_id]
         await ensure_account(tx, account_id, workspace_id, kind)
 
@@ -289,36 +188,47 @@ async def insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> s
     """Inserts one entry per event; the ids that were not there before."""
     rows = {event.event_id: _entry(event) for event in events}
     if tx.dialect.name == "postgresql":
-        columns = tuple(list(column) for column in zip(*rows.values(), strict=True))
-        return {row[0] for row in await tx.exec_driver_sql(_INSERT_ENTRIES_PG, columns)}
-    known: set[str] = set()
+        known = set((await tx.exec_driver_sql(_INSERT_ENTRIES_PG, arrays(list(rows.values())))).scalars())
+        return rows.keys() - known
+    known = set()
     for part in chunks(rows):
         known |= set((await tx.execute(sa.select(ENTRIES.c.id).where(ENTRIES.c.id.in_(part)))).scalars())
     # The only writer, so nobody inserts one of them between the look and the insert.
-    new = [dict(zip(_ENTRY_COLUMNS, row, strict=True)) for event_id, row in rows.items() if event_id not in known]
+    new = [
+        {
+            **dict(zip(_EVENT_COLUMNS, row, strict=True)),
+            **{to: row[_EVENT_COLUMNS.index(of)] for to, of in _SAME.items()},
+        }
+        for event_id, row in rows.items()
+        if event_id not in known
+    ]
     if new:
         await tx.execute(insert_for(tx)(ENTRIES), new)
     return rows.keys() - known
 
 
-_ENTRY_COLUMNS = (
+_EVENT_COLUMNS = (
     "id", "kind", "workspace_id", "account_id", "key_id", "occurred_at_us", "request_id", "model", "lease_id",
-    "workspace_lease_id", "blocked_lease_id", "estimated", *_PART_COLUMNS,
+    "workspace_lease_id", "blocked_lease_id", "estimated", *PARTS,
 )  # fmt: skip
-_ENTRY_TYPES = {"occurred_at_us": "bigint", "estimated": "boolean", **dict.fromkeys(_PART_COLUMNS, "bigint")}
+_SAME = {**{f"workspace_{name}": name for name in PARTS}, "blocked_counted": "blocked"}
+"""Every account takes what the event says, until the entry is corrected."""
+_EVENT_TYPES = {"occurred_at_us": "bigint", "estimated": "boolean", **dict.fromkeys(PARTS, "bigint")}
 _INSERT_ENTRIES_PG = f"""
-    INSERT INTO entries ({", ".join(_ENTRY_COLUMNS)})
-    SELECT * FROM unnest(
-        {", ".join(f"${n}::{_ENTRY_TYPES.get(name, 'text')}[]" for n, name in enumerate(_ENTRY_COLUMNS, 1))}
+    WITH e AS (SELECT * FROM unnest(
+        {", ".join(f"${n}::text::{_EVENT_TYPES.get(name, 'text')}[]" for n, name in enumerate(_EVENT_COLUMNS, 1))}
+    ) AS u({", ".join(_EVENT_COLUMNS)})), made AS (
+        INSERT INTO entries ({", ".join((*_EVENT_COLUMNS, *_SAME))})
+        SELECT {", ".join((*_EVENT_COLUMNS, *_SAME.values()))} FROM e
+        ON CONFLICT DO NOTHING RETURNING id
     )
-    ON CONFLICT DO NOTHING RETURNING id
+    SELECT id FROM e EXCEPT SELECT id FROM made
 """  # noqa: S608 - names of columns, all from this module
 
 
 def _entry(event: SpendEvent) -> tuple[Any, ...]:
-    """A row, in the order of _ENTRY_COLUMNS: every account takes what the event says, until it is corrected."""
+    """A row, in the order of _EVENT_COLUMNS."""
     spent = event.spent
-    parts = (spent.settled, spent.unconfirmed, spent.blocked, spent.overrun)
     return (
         event.event_id,
         "spend",
@@ -332,9 +242,10 @@ def _entry(event: SpendEvent) -> tuple[Any, ...]:
         event.workspace_lease.lease_id if event.workspace_lease else "",
         event.blocked_lease.lease_id if event.blocked_lease else "",
         event.estimated,
-        *parts,
-        *parts,
+        spent.settled,
+        spent.unconfirmed,
         spent.blocked,
+        spent.overrun,
     )
 
 

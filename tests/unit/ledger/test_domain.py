@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.ledger.domain.granting import Ask, Granted, Reason, Refused, Unlimited, decide
 from services.ledger.domain.model import Account, Amounts, Kind, Lease, LeaseState
-from services.ledger.domain.settlement import Spent, close, forfeit, reverse_forfeit, spend
+from services.ledger.domain.settlement import Spent, added_up, close, forfeit, reverse_forfeit, spend, spend_together
 
 CAP = 100
 
@@ -45,6 +45,35 @@ class TestOrder:
         late, moved = spend(closed, Spent(settled=4), 4)
         assert early == late
         assert taken + given == back + moved == Amounts(settled=4, held=-10)
+
+
+_amounts = st.integers(0, 12)
+_spends = st.lists(st.tuples(st.builds(Spent, _amounts, _amounts, _amounts, _amounts), st.integers(0, 100)), min_size=1)
+_leases = st.builds(
+    Lease,
+    st.sampled_from(Kind),
+    st.integers(0, 120),
+    st.integers(0, 10),
+    st.integers(0, 10),
+    st.integers(0, 100),
+    st.one_of(st.none(), st.none(), st.integers(0, 100)),
+    st.sampled_from(LeaseState),
+)
+
+
+class TestTogether:
+    @given(_leases, _spends)
+    def test_spends_that_fit_are_booked_as_their_sum(self, lease: Lease, spends: list[tuple[Spent, int]]) -> None:
+        one_by_one, change, beyond = lease, Amounts(), 0
+        for spent, running_total in spends:
+            one_by_one, part = spend(one_by_one, spent, running_total)
+            change += part
+            beyond += part.overrun - (spent.overrun if lease.kind is not Kind.BLOCKED else 0)
+        total = added_up(spent for spent, _ in spends)
+        together = spend_together(lease, total, max(running_total for _, running_total in spends))
+        if together is not None:
+            assert together == (one_by_one, change)
+        assert (together is None) == (beyond > 0 or lease.final_used is not None)
 
 
 @dataclass

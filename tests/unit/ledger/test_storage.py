@@ -247,6 +247,14 @@ class TestSettlement:
         async with ledger.database.read() as conn:
             assert (await conn.execute(sa.select(sa.func.count()).select_from(ENTRIES))).scalar_one() == 0
 
+    async def test_texts_are_kept_as_they_are(self, ledger: Ledger) -> None:
+        odd = ['"', "\\", "{}", "a,b", "NULL", "'", "ü\n", " ", '\\"', "%s"]
+        await ledger.settle(*(spend(f"ev{text}", settled=1, account_id=f"acc{text}") for text in odd))
+        page = await ledger.reader.entries(WORKSPACE, None, 50, None)
+        assert {(row.id, row.account_id, row.request_id) for row in page} == {
+            (f"ev{text}", f"acc{text}", f"req_ev{text}") for text in odd
+        }
+
     async def test_members_that_both_believe_to_own_a_partition_book_once(self, ledger: Ledger) -> None:
         events = [spend(f"e{n}", settled=1) for n in range(50)]
         batch = ledger.records(events)
