@@ -40,6 +40,28 @@ JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjkifQ.eyJzdWIiOiI0MiIsImV4cCI6MTk5OTk5OTk5OX
 URL = "postgres://svc:Xk29!dkQq@db.internal:5432/app"
 
 
+PASSWORDS = (
+    ("ADMIN_PASSWORD=SECRET", "generic_password"),
+    ("ADMIN_PW=SECRET", "generic_short_password"),
+    ("pass: SECRET", "generic_short_password"),
+    ('field.setText("x"); passwordField.setText("SECRET");', "generic_password"),
+    ('builder.password("SECRET")', "generic_password"),
+    ('<password type="plain">SECRET</password>', "generic_password"),
+    ("The admin password for the server is SECRET", "generic_password"),
+    ("log in as admin with password SECRET", "generic_password"),
+    ("mot de passe : SECRET", "generic_password"),
+    ("docker login -u bob -p SECRET", "docker_login"),
+    ("redis-cli -h cache -a SECRET", "client_login"),
+    ("get(url, auth=('bob', 'SECRET'))", "login_tuple"),
+)
+VALUES = (
+    ("set_api_key('SECRET')", "generic_api_key"),
+    ("hmac_key: SECRET", "generic_api_key"),
+    ("NPM_AUTH=SECRET", "generic_token"),
+    ("Authorization: Token SECRET", "authorization_header"),
+)
+
+
 def found(text: str) -> list[tuple[str, str]]:
     scan = SecretsFinder().find(TextView(text, TAGS), 0, True)
     assert scan.labels is not None
@@ -67,6 +89,8 @@ def test_the_catalogue_is_large_and_its_names_make_mask_tags() -> None:
         ('password = "hunter2xZ"', "hunter2xZ", "generic_password"),
         ("api_key: 7f3kq92mzx81pdw0", "7f3kq92mzx81pdw0", "generic_api_key"),
         ("DD_API_KEY=3f9c1b7e2a8d4650f1e2c3b4a5968778", "3f9c1b7e2a8d4650f1e2c3b4a5968778", "datadog_api_key"),
+        *((text.replace("SECRET", "Vk7#mQ2zLp"), "Vk7#mQ2zLp", entity) for text, entity in PASSWORDS),
+        *((text.replace("SECRET", "m3Zk9QvT1xLb7RdW"), "m3Zk9QvT1xLb7RdW", entity) for text, entity in VALUES),
     ],
 )
 def test_finds_the_credential_alone(text: str, secret: str, entity: str) -> None:
@@ -92,6 +116,12 @@ def test_finds_the_credential_alone(text: str, secret: str, entity: str) -> None
         '"integrity": "sha512-9Rq1oNZyUQmCwFqFqkCvVmBfZ9yWx1iPDIf7Tt3JbQFvAsQ5eYqX1r9wq0Qe8l0xFz8nq5o2m3Kp7s6t4u1v2w"',
         "max_tokens: 4096",
         "password_hash = 'k3J9x2Lm8Qw7Zt5v'",
+        "admin_password_hash=k3J9x2Lm8Qw7Zt5v",
+        "tokenAddress: 0xf1309fb62a58e2eb13d2491fc50586dd5ddfce57",
+        "publicKeyToken=3fa602897577edde",
+        "password_encryption = scram-sha-256",
+        "the boarding pass 12345 and a compass: North7#Star",
+        "please reset the password Monday2",
         "-----BEGIN PRIVATE KEY----- is how such a file begins",
         "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
         "ghp_" + "8Kd0sVbQ2nLx7TfWm4RzYc1Hj6PgUa" + "AAAAAA",
@@ -137,6 +167,8 @@ FRAGMENTS = (
     "YWRtaW46UTl2IXhLMnA=",
     "AKIA", "sk-", "eyJ", "[JWT]", "[GENERIC_", "PASSWORD]", '"', "'", "=", ":", "/", " ", "\n", ".", ",",
     ";", "\\n", "é", "\u200b", "\x00", "a", "1", "The quick brown fox ", "４１", "-u ", "curl ", "x" * 300,
+    *(text.partition("SECRET")[0] for text, _ in (*PASSWORDS, *VALUES)), "Vk7#mQ2zLp", "m3Zk9QvT1xLb7RdW", "pass ",
+    "('", " for the ", " is ", "?key=",
 )  # fmt: skip
 texts = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=2)), max_size=20).map("".join)
 cuts = st.lists(st.integers(min_value=0, max_value=5000), max_size=30)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from services.guardrail.domain.secrets.detector import CONTEXT, Anchor, Detector, Locate, compiled
-from services.guardrail.domain.secrets.plausible import Kind, is_credential
+from services.guardrail.domain.secrets.checks import hexadecimal, scrambled
+from services.guardrail.domain.secrets.detector import CONTEXT, Anchor, Detector, Locate, closes, compiled
+from services.guardrail.domain.secrets.plausible import Kind, is_credential, is_strong
 
 MAX_VALUE = 512
 _LEFT = 16
@@ -22,23 +23,25 @@ _SUFFIX = re.compile(
     rb"|required|enabled|disabled|budget|usage|used|rate|cost|price|encoder|ize|ise|izer|iser|ized|"
     rb"ization|list|position|start|end|expiry|age|lifetime|scope|scopes|issuer"
     rb"|aud|audience|status|state|error|exception|input|placeholder|confirm|confirmation|rule|rules|"
-    rb"column|table|source|env|environ|var|template|mode|manager|owner|prefix|suffix|checksum|sha|md5|"
+    rb"column|table|source|env|environ|var|template|mode|manager|encryption|encoding|mechanism|address|owner|prefix|suffix|checksum|sha|md5|"
     rb"fingerprint|created|updated|date|time|at|by)"
-    rb"(?:[_-]?\w*)?)$|^(?:ary|arial|ariat|ion|age|port|enger|ive|over|ing|ed|es|ise)|^s$"
+    rb"(?:[_-]?\w*)?)$|^(?:ary|arial|ariat|ion|age|port|enger|ive|over|ing|ed|es|ise|word|wd|phrase|code|ori|ors?(?![a-z])|entic)|^s$"
 )
 _PREFIX = re.compile(
-    rb"(?i)(?:max|min|num|no|not|is|has|total|prompt|completion|input|output|next|prev|previous|page|"
+    rb"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))(?i:max|min|num|no|not|is|has|total|prompt|completion|input|output|next|prev|previous|page|nextpage|publickey|"
     rb"paging|pagination|sync|continuation|continue|cancel|cancellation|csrf|xsrf|lexer|parser|public"
     rb"|pub|publishable|hash|hashed|sha1|sha256|md5|checksum|digest|reset|forgot|forgotten|wrong|"
     rb"invalid|show|hide|toggle|by|com|tres|sur|over|under|eos|bos|pad|unk|mask|stop|special|first|"
-    rb"last|per|stream|delimiter|primary|foreign|idempotency|cache|sort|partition|host|known|object|s3|"
-    rb"storage)[_.\- ]?$"
+    rb"last|per|stream|delimiter|foreign|idempotency|cache|sort|partition|verification)[_.\- ]?$"
 )
 _NAME = rb"[\w.\-]"
 _GAP = (
     r"([\w-]{0,24})(?:\\?[\"'`]){0,1}\]?\)?"
     r"(?:[ \t]{0,6}(?::[ \t]{0,2}[&A-Za-z.\[\]?]{1,16}[ \t]{0,2}=|=>|:=|={1,3}|!=|\?=|->|:|,|>)[ "
     r"\t]{0,8}(?:\r?\n[ \t]{1,12}(?:[\"']))?"
+    r"|(?:[ \t][\w-]{1,12}=[\"'][\w./-]{0,16}[\"']){1,2}>"
+    r"|([ \t]{1,2}(?:for|of|to|on|at)[ \t][\w .'-]{1,28}?[ \t](?:is|was)[ \t]{0,2}:?[ \t]{0,2})"
+    r"|((?:[.](?:set|fill|type|send)\w{0,12})?\([ \t]{0,2})"
     r"|[\"']?[ \t]{1,2}value[ \t]{0,2}[=:][ \t]{0,2}|[ \t]{0,2}\r?\n[ \t-]{0,16}[\"']?value[\"']?:[ "
     r"\t]{0,2}|[ \t]{1,3}(?:is|was)[ \t]{0,2}:?[ \t]{0,2}|([ \t]{1,4}))"
     r"(?:[brfuBRFU@$]{0,2}\\?([\"'`]))?"
@@ -47,6 +50,11 @@ _VALUE = {
     True: re.compile(rb"[^\"'`\s\x00\\]{4,512}"),
     False: re.compile(rb"[^\"'`\s\x00\\<>]{4,512}"),
 }
+_SHORTEST_CUT = 6
+_NEXT = re.compile(rb"[&;,][ ]?[\w .\-]{1,24}[=:]|[;,]\Z")
+"""The next field of a query, a connection string or an object; a mark by itself may be a password's."""
+
+_QUERY_VALUE = re.compile(rb"[A-Za-z0-9_-]{20,512}")
 _FLAG = re.compile(rb"(?:^|\s)(?:--?[\w-]*|(?:ENV|export|set)\s+[\w]*|login\s+\S{1,30}\s+|[A-Z][A-Z0-9_]*_)$")
 
 
@@ -57,14 +65,20 @@ def assigned(kind: Kind) -> Locate:
         if not _names_one(data, start):
             return None
         found = compiled(_GAP).match(data, end, start + CONTEXT)
-        if found is None or _SUFFIX.search(found.group(1)):
+        if found is None:
             return None
-        first = found.end()
-        quote = found.group(3)
-        bare_space = found.group(2) is not None
-        if bare_space and quote is None and not _FLAG.search(data[max(0, start - _LEFT) : start]):
+        suffix, described, call, blank, quote = found.groups()
+        if (_SUFFIX.search(suffix) and not (call or b"").startswith(b".")) or (call is not None and quote is None):
             return None
-        return _value(data, first, quote, kind)
+        span = _value(data, found.end(), quote, kind)
+        if (
+            span is None
+            or (blank is None and described is None)
+            or quote is not None
+            or _FLAG.search(data[max(0, start - _LEFT) : start])
+        ):
+            return span
+        return span if kind is Kind.PASSWORD and is_strong(data[span[0] : span[1]]) else None
 
     return locate
 
@@ -97,11 +111,32 @@ def _value(data: bytes, first: int, quote: bytes | None, kind: Kind) -> tuple[in
 
 def _trimmed(value: bytes) -> bytes:
     """An unquoted value without what belongs to the code or sentence around it."""
-    for mark in (b"&", b";", b","):
-        head, found, _tail = value.partition(mark)
-        if found and len(head) >= 6:
-            value = head
+    cut = _NEXT.search(value, _SHORTEST_CUT)
+    if cut is not None:
+        value = value[: cut.start()]
     return value.rstrip(b".,;:)}]")
+
+
+def _short(kind: Kind) -> Locate:
+    """The same for names too short to be looked for within others: a whole word, then one more character."""
+    inner = assigned(kind)
+
+    def locate(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+        return inner(data, start, end - 1) if not data[max(0, start - 1) : start].isalpha() else None
+
+    return locate
+
+
+def _parameter(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """`key=` of a URL's query."""
+    found = _QUERY_VALUE.match(data, end, end + MAX_VALUE)
+    if found is None or found.end() - end >= MAX_VALUE:
+        return None
+    return found.span() if closes(data, found.end()) and _is_parameter(found.group()) else None
+
+
+def _is_parameter(value: bytes) -> bool:
+    return scrambled(value) or (len(value) >= 32 and hexadecimal(value))
 
 
 def _row(name: str, kind: Kind, words: str, form: str) -> Detector:
@@ -111,10 +146,31 @@ def _row(name: str, kind: Kind, words: str, form: str) -> Detector:
 
 
 ROWS: tuple[Detector, ...] = (
+    Detector(
+        "generic_short_password",
+        "generic",
+        "`pass` or `pw`, assignment, value",
+        tuple(Anchor(f"{word}{mark}", caseless=True) for word in ("pass", "pw") for mark in ("[:=]", "[ ]")),
+        _short(Kind.PASSWORD),
+        MAX_VALUE,
+        rank=2,
+        announced=True,
+    ),
+    Detector(
+        "url_key_parameter",
+        "generic",
+        "`key` of a query, random value",
+        (Anchor("[?&]key=", caseless=True),),
+        _parameter,
+        MAX_VALUE,
+        rank=2,
+        announced=True,
+    ),
     _row(
         "generic_password",
         Kind.PASSWORD,
-        "password passwd passwort kennwort contrasena senha pwd passphrase passcode pass_ _pass -pass dbpass mypass",
+        "password passwd passwort kennwort contrasena senha pwd passphrase passcode pass_ _pass -pass dbpass mypass "
+        "wachtwoord salasana adgangskode heslo parola sifre mot.de.passe",
         "a password's name, assignment, value",
     ),
     _row(
@@ -122,9 +178,10 @@ ROWS: tuple[Detector, ...] = (
         Kind.KEY,
         "api.key access.key account.key auth.key app.key "
         "encryption.key signing.key private.key master.key license.key service.key secret.key "
-        "client.key",
+        "client.key deploy.key hmac.key functions.key shared.key session.key webhook.key server.key admin.key "
+        "crypto.key cipher.key aes.key jwt.key storage.key subscription.key encrypt.key write.key host.key auth.code",
         "a key's name, assignment, value by entropy",
     ),
     _row("generic_secret", Kind.KEY, "secret credential", "`secret`, assignment, value by entropy"),
-    _row("generic_token", Kind.KEY, "token", "`token`, assignment, value by entropy"),
+    _row("generic_token", Kind.KEY, "token _auth", "`token`, assignment, value by entropy"),
 )

@@ -7,6 +7,7 @@ from services.guardrail.domain.secrets.checks import (
     is_json_token,
     is_random,
     mixed,
+    scrambled,
     with_digit,
 )
 from services.guardrail.domain.secrets.detector import Detector
@@ -274,6 +275,7 @@ HOSTS = (
     token("clickhouse_cloud_key", "cloud", "4b1d", r"[A-Za-z0-9]{38}", "4b1d + 38", mixed),
     token("pinecone_api_key", "cloud", "pcsk_", r"[A-Za-z0-9]{5,8}_[A-Za-z0-9]{50,70}", "pcsk_ + id _ secret"),
     token("vault_token", "vault", "hvs. hvb. hvr.", r"[A-Za-z0-9_-]{24,300}", "type + 24 or more", with_digit, 320),
+    token("vault_service_token", "vault", "s.", r"[A-Za-z0-9]{24}", "s. + 24", scrambled),
     context(
         "vault_legacy_token",
         "vault",

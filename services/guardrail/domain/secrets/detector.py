@@ -32,7 +32,7 @@ Locate = Callable[[bytes, int, int], tuple[int, int] | None]
 Pending = Callable[[bytes, int, int], bool]
 """(text, anchor start, anchor end) → whether more text could still change what is found there."""
 
-_CREDENTIAL = re.compile(rb"(?i)key|tok|secret|pass|pwd|auth|cred|\bpat\b|_pat|bearer|dsn|sid")
+_CREDENTIAL = re.compile(rb"(?i)key|tok|secret|pass|pwd|auth|cred|\bpat\b|_pat|bearer|dsn|sid|ssws")
 _COUNTED = re.compile(r"\[(?:\\.|[^\]])+\](?:\{(\d+)\})?|\\.|.")
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_\x00")
 _HEX = frozenset(b"0123456789abcdefABCDEF")

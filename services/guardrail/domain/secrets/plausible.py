@@ -8,7 +8,7 @@ from enum import Enum
 from services.guardrail.domain.secrets.checks import entropy, is_random, is_wordy
 
 _CODE = re.compile(
-    rb"[(){}\[\]]|::|->|=>|\$[A-Za-z_{(]|%[sdv({]|^[&*$%@!]\w|^@|^\w+(?:\.[A-Za-z_$][\w$]*)+$|"
+    rb"[(){}\[\]]|::|->|=>|^\$[A-Za-z_]|\$[{(]|\$[A-Z_]{4}|%[sdv({]|^[&*$%@!]\w|^@|^\w+(?:\.[A-Za-z_$][\w$]*)+$|"
     rb"^(?:https?|s3|gs|file|ssm|arn|vault|op|ref|env|aws|kms|secretsmanager)[:+]"
     rb"|^(?:[.~]{0,2}/|[A-Za-z]:\\|\\\\)[\w./\\-]*$|\.(?:txt|json|ya?ml|pem|key|crt|py|js|ts|go|env|"
     rb"html?|md|cfg|conf|ini|xml|php|java|rb|sh|png|svg)$"
@@ -33,10 +33,15 @@ _STAND_INS = frozenset(
 _IDENTIFIER = re.compile(rb"[A-Za-z]+|[0-9]+")
 _SIGNED = re.compile(rb"(?:gh[pousr]|npm)_[A-Za-z0-9]{36}$|glsa_\w{32}_[0-9A-Fa-f]{8}$")
 _DATE = re.compile(rb"[0-9]{1,4}[-/.:][0-9]{1,2}[-/.:][0-9]{1,4}|v?[0-9]+(?:\.[0-9]+){1,3}(?:[-+]\w+)?$")
+_ADDRESS = re.compile(rb"0x[0-9a-fA-F]{40}$")
 _HEX = re.compile(rb"[0-9a-fA-F]+$")
 _UUID = re.compile(rb"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _NULL_UUID = re.compile(rb"[0-9a-f]{8}-0000-|0{8}-|12345678-1234")
 _MARKS = frozenset(b"!@#$%^&*?+=~;:|,")
+
+
+_TYPED = frozenset(b"!@#%^&")
+"""Marks that people put into passwords and code does not put into bare names."""
 
 
 class Kind(Enum):
@@ -60,7 +65,7 @@ def is_code(value: bytes) -> bool:
 def is_credential(value: bytes, kind: Kind, quoted: bool) -> bool:
     """True when a value under such a name is a credential rather than something that stands for one."""
     size = len(value)
-    if is_stand_in(value) or _SIGNED.match(value) or _DATE.match(value):
+    if is_stand_in(value) or _SIGNED.match(value) or _DATE.match(value) or _ADDRESS.match(value):
         return False
     if is_code(value) and not (quoted and kind is Kind.PASSWORD and not _looks_structural(value)):
         return False
@@ -89,10 +94,18 @@ def _is_password(value: bytes, quoted: bool, digits: int, marks: int) -> bool:
     if digits == 0 and marks == 0:
         return size >= 10 and not is_wordy(value) and entropy(value) >= 3.0 and value != value.lower() != value.title()
     if digits == 0:
-        return quoted and size >= 8 and not is_wordy(value)
+        strong = any(byte in _TYPED for byte in value[1:]) and value.lower() != value != value.upper()
+        return size >= 8 and (quoted or strong) and not is_wordy(value)
     if marks or _alternates(value):
         return not (is_wordy(value) and re.search(rb"[-_./]", value) and not marks)
     return not is_wordy(value) or (quoted and digits >= 2 and not re.search(rb"[-_./: ]", value))
+
+
+def is_strong(value: bytes) -> bool:
+    """True for what only a generated or prescribed password looks like: both cases, digits, and a mark or length."""
+    if value.lower() == value or value.upper() == value or not re.search(rb"[0-9]", value):
+        return False
+    return any(byte in _MARKS for byte in value[:-1]) or (len(value) >= 12 and _alternates(value))
 
 
 def _alternates(value: bytes) -> bool:

@@ -83,8 +83,8 @@ MONITORING = (
         "dynatrace_token",
         "monitoring",
         "dt0c01. dt0s01. dt0s02. dt0s03. dt0s04. dt0s06. dt0s08. dt0s09. dt0s16.",
-        r"[A-Z0-9]{8,24}[.][A-Z2-7]{64}",
-        "kind . id . 64 base-32",
+        r"[A-Z0-9]{8,24}[.][A-Z0-9]{64}",
+        "kind . id . 64 capitals and digits",
     ),
     token("honeycomb_ingest_key", "monitoring", "hcaik_ hcamk_", r"[a-z0-9]{26,58}", "hcaik_ + 58"),
     context("honeycomb_api_key", "monitoring", "honeycomb", r"[A-Za-z0-9]{22,32}", "22 or 32 beside a name", mixed),
@@ -113,6 +113,7 @@ MONITORING = (
     token("launchdarkly_key", "monitoring", "sdk- api-", _UUID, "kind + UUID"),
     context("amplitude_key", "monitoring", "amplitude", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
     context("mixpanel_secret", "monitoring", "mixpanel", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
+    token("segment_public_api_token", "monitoring", "sgp_", r"[A-Za-z0-9]{64}", "sgp_ + 64", mixed),
     context(
         "segment_key",
         "monitoring",
@@ -126,7 +127,7 @@ MONITORING = (
 WORK = (
     token("linear_api_key", "saas", "lin_api_", r"[A-Za-z0-9]{40}", "lin_api_ + 40"),
     token("linear_oauth_token", "saas", "lin_oauth_", r"[a-f0-9]{64}", "lin_oauth_ + 64 hex"),
-    token("notion_token", "saas", "ntn_", r"[0-9]{11}[A-Za-z0-9]{35}", "ntn_ + 11 digits + 35"),
+    token("notion_token", "saas", "ntn_", r"[A-Za-z0-9]{46}", "ntn_ + 46"),
     token("notion_legacy_token", "saas", "secret_", r"[A-Za-z0-9]{43}", "secret_ + 43", mixed),
     token("airtable_pat", "saas", "pat", r"[A-Za-z0-9]{14}[.][a-f0-9]{64}", "pat + 14 . 64 hex"),
     context("airtable_api_key", "saas", "airtable", r"key[A-Za-z0-9]{14}", "key + 14 beside a name"),
@@ -269,7 +270,7 @@ SOCIAL = (
     context("reddit_secret", "social", "reddit", r"[A-Za-z0-9_-]{27,30}", "27 or 30 beside a name", mixed),
     context("spotify_secret", "social", "spotify", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
     token(
-        "dropbox_access_token", "social", "sl.u. sl.B sl.A", r"[A-Za-z0-9_-]{120,1000}", "sl. + base-64url", mixed, 1010
+        "dropbox_access_token", "social", "sl.", r"(?:u[.])?[A-Za-z0-9_-]{120,1000}", "sl. + base-64url", mixed, 1010
     ),
     context("dropbox_app_secret", "social", "dropbox", r"[a-z0-9]{15}", "15 beside a name", with_digit),
     context("yahoo_secret", "social", "yahoo", r"[a-f0-9]{40}", "40 hex beside a name", hexadecimal),

@@ -152,7 +152,8 @@ PAYMENT = (
     context("braintree_private_key", "payment", "braintree", r"[a-f0-9]{32}", "32 hex beside a name", hexadecimal),
     token("shopify_access_token", "payment", "shpat_ shpca_ shppa_ shpua_", r"[a-fA-F0-9]{32}", "type + 32 hex"),
     token("shopify_shared_secret", "payment", "shpss_", r"[a-fA-F0-9]{32}", "shpss_ + 32 hex"),
-    token("adyen_api_key", "payment", "AQE", r"[a-z]hm[A-Za-z0-9+/=-]{80,260}", "AQE + base-64", mixed, 280),
+    token("adyen_api_key", "payment", "AQE", r"[A-Za-z0-9][A-Za-z0-9+/=-]{80,260}", "AQE + base-64", mixed, 280),
+    token("razorpay_live_key", "payment", "rzp_live_", r"[A-Za-z0-9]{14}", "rzp_live_ + 14"),
     context("razorpay_secret", "payment", "razorpay", r"[A-Za-z0-9]{24}", "24 beside a name", mixed),
     token(
         "flutterwave_secret_key",

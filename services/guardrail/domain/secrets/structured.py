@@ -25,7 +25,7 @@ _HEADER = re.compile(
 _DATA = re.compile(rb"[A-Za-z0-9+/=]+")
 _END = re.compile(rb"-----END [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----")
 _PARTIAL_END = re.compile(rb"-{1,5}\Z|-----E?N?D?[A-Z0-9 ]{0,46}-{0,4}\Z")
-_TEMPLATE = re.compile(rb"\$[{(A-Za-z]|[{}<>]|^%\w|\[\w+\]|\*{3}")
+_TEMPLATE = re.compile(rb"^\$[A-Za-z]|\$[{(]|\$[A-Z_]{3}|[{}<>]|^%\w|\[\w+\]|\*{3}")
 _SHORT = 16
 """A line shorter than this is the last one of its key."""
 
@@ -248,6 +248,39 @@ HEADERS = (
         "password",
         "sshpass -p password",
         "command",
+    ),
+    _header(
+        "docker_login",
+        "docker login |podman login |helm registry login |az login |az acr login ",
+        r"(?i:(?:docker|podman|helm registry|az|az acr) login)"
+        r"[^\n\x00]{0,30}?\s(?:-p|--password)[ =]{1,2}[\"']?([^\s\"'\x00]{4,128})",
+        "password",
+        "docker login -p password",
+        "command",
+    ),
+    _header(
+        "client_login",
+        "redis-cli |sqlcmd |mongosh |mongo |ldapsearch ",
+        r"(?:redis-cli|sqlcmd|mongosh|mongo|ldapsearch)[^\n\x00]{0,30}?\s-[aPpw][ =]{1,2}[\"']?([^\s\"'\x00]{4,128})",
+        "password",
+        "a client's password option",
+        "command",
+    ),
+    _header(
+        "login_tuple",
+        r"auth=\(|auth = \(",
+        r"(?i:auth) ?= ?\([\"'][^\"'\n\x00]{1,30}[\"'], {0,2}[\"']([^\s\"'\x00]{4,128})",
+        "password",
+        "auth=(user, password)",
+        "command",
+    ),
+    _header(
+        "authorization_header",
+        "authorization",
+        r"(?i:authorization)[\"']?\s{0,2}[:=,]\s{0,2}[\"'`]?(?i:token|apikey|api-key|key|sso-key|bot)"
+        r"[ =]{1,2}([A-Za-z0-9._~+/-]{16,}={0,2})",
+        "bearer",
+        "Authorization with a scheme of the vendor's",
     ),
     _header(
         "sql_login",
