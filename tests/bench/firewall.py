@@ -16,7 +16,7 @@ from services.firewall.domain.drafts import admit_rules
 from services.firewall.domain.engine import Call, CompiledPolicy
 from services.firewall.domain.model import Policy, Surface, Verdict
 from services.firewall.domain.presets import levels
-from tests.bench.firewall_cases import BENIGN_SQL, Case, attacks, benign, private_spellings
+from tests.bench.firewall_cases import BENIGN_SQL, Case, attacks, benign, private_spellings, written
 
 
 def level(name: str) -> CompiledPolicy:
@@ -38,7 +38,12 @@ def refused(policy: CompiledPolicy, case: Case) -> bool:
 def quality(name: str, seed: int, verbose: bool) -> None:
     """Block and false-positive rates of one level."""
     policy = level(name)
-    for what, cases, wanted in (("attacks", attacks(seed), True), ("benign", benign(seed), False)):
+    for what, cases, wanted in (
+        ("attacks", attacks(seed), True),
+        ("benign", benign(seed), False),
+        ("attacks by hand", written("attacks"), True),
+        ("benign by hand", written("benign"), False),
+    ):
         total: Counter[str] = Counter()
         wrong: defaultdict[str, list[Case]] = defaultdict(list)
         for case in cases:
@@ -48,7 +53,7 @@ def quality(name: str, seed: int, verbose: bool) -> None:
         missed = sum(map(len, wrong.values()))
         share = 1 - missed / len(cases) if wanted else missed / len(cases)
         print(
-            f"{name:9} {what:8} {len(cases):5} cases, {'blocked' if wanted else 'blocked wrongly'} {share:.4f}",
+            f"{name:9} {what:15} {len(cases):5} cases, {'blocked' if wanted else 'blocked wrongly'} {share:.4f}",
             end="  ",
         )
         print(" ".join(f"{family} {len(wrong[family])}/{total[family]}" for family in sorted(total)))

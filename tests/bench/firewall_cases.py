@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Call = tuple[str, Any]
@@ -107,6 +108,13 @@ PROSE = (
 
 CODE = "import os\n\n\ndef clean(path: str) -> None:\n    '''Removes the build directory, never rm -rf /.'''\n    print(f'http://localhost:8080/{path}')\n"
 README = "# App\n\nRun it:\n\n```sh\nnpm ci\nrm -rf dist\nsudo systemctl restart app\ncurl http://localhost:3000/health\n```\n\nNever run `rm -rf /` or `DROP TABLE users`.\n"
+
+
+def written(kind: str) -> list[Case]:
+    """Cases written by hand, one a line: `attacks` or `benign`. Most were written before anything was made for them."""
+    lines = (Path(__file__).parent / f"firewall_written_{kind}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = map(json.loads, lines)
+    return [Case(row["family"], tuple((tool, arguments) for tool, arguments in row["calls"])) for row in rows]
 
 
 def private_spellings() -> list[str]:

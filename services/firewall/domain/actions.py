@@ -17,6 +17,7 @@ from typing import Any
 from services.firewall.domain.code import code_kinds, embedded_strings
 from services.firewall.domain.commands import known_names
 from services.firewall.domain.hosts import fold
+from services.firewall.domain.intents import call_kinds, text_kinds
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
 from services.firewall.domain.shapes import document, nested, plain_key, prose_key, sentence, spellings, strings_of
@@ -27,6 +28,8 @@ STRINGS_MAX = 400
 UNSURE_MAX = 16_384
 """Characters of a string nobody calls a command; longer ones are documents."""
 TEXT_MAX = 65_536
+DECODED_DEPTH_MAX = 3
+"""Documents inside encoded documents inside …"""
 
 _SHELL_KEYS = frozenset({"command", "cmd", "commands", "script", "shell", "bash", "exec", "run", "argv", "cmdline",
     "commandline",
@@ -73,6 +76,7 @@ _PATH_KEYS = frozenset({"path", "file", "filename", "filepath", "dest", "destina
                         "targetfile", "folderpath", "outfile",
                         "resource", "source", "src", "name", "notebookpath", "relativepath", "workdir",
                         "root"})  # fmt: skip
+_FROM_KEYS = ("source", "src", "from")
 _PROGRAMS = {
     **{
         name: name
@@ -91,7 +95,7 @@ _VERBS = frozenset({"delete", "destroy", "push", "reset", "clean", "prune", "rm"
                     "uninstall", "terminate", "apply", "exec", "run", "get", "flushall", "flushdb",
                     "install", "clone", "disable", "purge", "system"})  # fmt: skip
 _TRICKS = re.compile(
-    r"'\w*'\w|\w'\w*'|\"\w*\"\w|\w\"\w*\"|\\[A-Za-z]|\$[({'\"A-Za-z@*0-9]|`|''|\"\"|/\w*[*?\[]|\{[\w,/.-]+,|>\s*/|:\s*\(\)"
+    r"'\w*'\w|\w'\w*'|\"\w*\"\w|\w\"\w*\"|\\[A-Za-z]|\$[({'\"A-Za-z@*0-9]|`|''|\"\"|/\w*[*?\[]|\{[\w,/.-]+,|>\s*/|[:\w]\s*\(\)\s*\{"
 )
 _COMMAND_WORD = re.compile(r"[A-Za-z][\w.-]*")
 _CODE_SIGNS = re.compile(
@@ -115,6 +119,15 @@ _WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"])(?:[a-z]+-(?:item|childitem"
                             r"|localgroupmember|eventlog|mppreference|bitstransfer|partition)|iex|iwr|irm|gci|del|erase|rd|rmdir|format"
                             r"|icacls|takeown|schtasks|reg|net|vssadmin"
                             r"|bcdedit|wevtutil|cipher|diskpart)\b")  # fmt: skip
+_MARKUP = re.compile(r"\s*<(?:!DOCTYPE\s|!--|/?[a-z][\w-]*[\s/>])", re.IGNORECASE)
+_SCRIPT_SIGNS = re.compile(r"\brequire\s*\(|\bfs\.|\bprocess\.|=>|\bconst\s|\blet\s|\bvar\s|console\.|Deno\.|\bBun\.")
+_CODE_SPAN = re.compile(r"`[^`]*`")
+_PLAIN_WORD = re.compile(r"[A-Za-z]{2,}")
+_BREAKS_OUT = re.compile(r"[;'\"]|--|/\*")
+"""What a searched text needs to become a statement of its own."""
+_KEY_VALUE = re.compile(
+    r"\s*(?:FLUSHALL|FLUSHDB|SHUTDOWN|CONFIG\s+SET|SCRIPT\s+FLUSH|DEBUG\s+SEGFAULT|SLAVEOF|REPLICAOF)\b", re.IGNORECASE
+)
 _METADATA = re.compile(
     r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|169\.254\.170\.2|fd00:ec2::254"
 )
@@ -139,10 +152,12 @@ def _tool_words(name: str) -> frozenset[str]:
 
 def actions_of(value: Any, tool_name: str = "") -> Actions:
     """Everything that can be seen of a call's arguments."""
-    if value is None or value == {} or value == []:
-        return _NONE
     reader = _Reader(_tool_words(tool_name))
-    reader.read(value)
+    reader.effects.add(call_kinds(tool_name, value))
+    if " " in tool_name:
+        reader.read({"command": tool_name})
+    if value:
+        reader.read(value)
     certain, possible = frozenset(reader.effects.certain), frozenset(reader.effects.possible)
     return Actions(certain, certain | possible) if certain or possible else _NONE
 
@@ -157,6 +172,7 @@ class _Reader:
         self._code_tool = not tool.isdisjoint(_CODE_TOOLS)
         self._writes = not tool.isdisjoint(_WRITE_WORDS)
         self._deletes = not tool.isdisjoint(_DELETE_WORDS)
+        self._moves = not tool.isdisjoint(("move", "rename", "mv"))
         self._recursive = False
 
     def read(self, value: Any) -> None:
@@ -195,7 +211,17 @@ class _Reader:
                 words.append(f"--{key}")
         yield shlex.join([_PROGRAMS[program], *words])
 
-    def _string(self, text: str, key: str) -> None:
+    def _decoded(self, value: Any, depth: int) -> None:
+        """A document that was encoded inside a string."""
+        for line in _joined(value, 0):
+            self._shell(line, sure=True)
+        for count, (text, key) in enumerate(strings_of(value)):
+            if count >= STRINGS_MAX:
+                self.effects.doubt(K.DESTRUCTIVE_SHELL)
+                return
+            self._string(text, plain_key(key), depth + 1)
+
+    def _string(self, text: str, key: str, depth: int = 0) -> None:
         if len(text) < 2:
             if text in ("/", "~", ".", "*") and self._deletes:
                 self._path(text, key)
@@ -205,6 +231,10 @@ class _Reader:
         if prose and len(text) > UNSURE_MAX:
             return
         for spelling in spellings(text[:TEXT_MAX]):
+            if spelling is not text and depth < DECODED_DEPTH_MAX:
+                inner = nested(spelling)
+                if inner is not None and not isinstance(inner, str):
+                    self._decoded(inner, depth)
             self._readings(spelling, key, prose)
             if not spelling.isascii():
                 folded = fold(spelling)
@@ -216,11 +246,21 @@ class _Reader:
     def _readings(self, text: str, key: str, prose: bool) -> None:
         shell = key in _SHELL_KEYS or (self._shell_tool and not prose and key not in _SQL_KEYS)
         written = document(text, key)
-        if self._searches and key in _SEARCH_KEYS and not shell:
-            written = True
+        written = written or (not shell and _MARKUP.match(text) is not None)
+        searched = self._searches and key in _SEARCH_KEYS and not shell
+        written = written or searched
+        if prose and not shell and "`" in text and len(_PLAIN_WORD.findall(_CODE_SPAN.sub(" ", text))) >= 2:
+            # Words around code between back-ticks: a text about a command.
+            text = text.replace("`", "'")
         if not written and (shell or len(text) <= UNSURE_MAX):
             self._shell(text, sure=shell)
-        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=document(text, key))
+        looked_up = searched and not self._sql_tool and _BREAKS_OUT.search(text) is None
+        about = document(text, key) or looked_up
+        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=about)
+        if self._sql_tool and _KEY_VALUE.match(text):
+            self.effects.add({K.DESTRUCTIVE_SQL})
+        if not about:
+            self.effects.add(text_kinds(text))
         code = key in _CODE_KEYS or (self._code_tool and not prose)
         if (code or (not prose and _CODE_SIGNS.search(text))) and len(text) <= TEXT_MAX:
             self._code(text)
@@ -256,6 +296,8 @@ class _Reader:
 
     def _code(self, text: str) -> None:
         self.effects.add(code_kinds(text, "python"))
+        if _SCRIPT_SIGNS.search(text):
+            self.effects.add(code_kinds(text, "node"))
         for inner in embedded_strings(text):
             shell_effects(inner, self.effects, sure=True, depth=1)
         for match in _QUERIES.finditer(text):
@@ -271,8 +313,11 @@ class _Reader:
         for spelling in spellings(text):
             if holds_credentials(spelling) and (named or " " not in spelling):
                 self.effects.add({K.CREDENTIAL_ACCESS})
-            if self._writes and (named or shaped) and key not in ("url", "source", "src", "from") and outside(spelling):
+            leaves = self._writes and outside(spelling)
+            if leaves and key not in ("url", *_FROM_KEYS):
                 self.effects.add({K.FILE_WRITE_OUTSIDE})
+            elif leaves and self._moves and key in _FROM_KEYS:
+                self.effects.add({K.FILE_WRITE_OUTSIDE, K.DESTRUCTIVE_SHELL})
             if (
                 self._deletes
                 and named

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import warnings
 
+from services.firewall.domain.intents import name_kinds, words_of
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
 from services.firewall.domain.shapes import blobs
@@ -14,12 +16,15 @@ CODE_MAX = 32_768
 EMBEDDED_MAX = 16
 
 _REMOVERS = frozenset({"rmtree", "removedirs", "remove_tree"})
+_CHANGERS = frozenset({"chmod", "chown", "lchown", "rename", "replace", "move", "truncate"})
+_TEMPORARY = "tempfile"
 _UNLINKERS = frozenset({"remove", "unlink", "rmdir"})
 _SHELL_CALLS = re.compile(
     r"(?:os\.system|os\.popen|subprocess\.\w+|popen|system|exec|execSync|execFileSync|spawn|spawnSync|shell_exec|passthru|sh|qx"
-    r"|Popen|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|shellExec|do shell script|command)"
+    r"|Popen|exec[lv]p?e?|spawn[lv]p?e?|create_subprocess_\w+|exec_command"
+    r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|shellExec|do shell script|command)"
     r"[ \t]{0,8}[(\s]"
-    r"[ \t]{0,8}\[?((?:\s{0,8},?\s{0,8}[rfb]?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)){1,64})"
+    r"[ \t]{0,8}\[?((?:\s{0,8},?\s{0,8}\[?\s{0,8}[rfb]?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)){1,64})"
 )
 _STRING_PARTS = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
 _SHELL_TEXTS = (
@@ -30,6 +35,8 @@ _SHELL_TEXTS = (
     re.compile(r"\|\s{0,8}\"([^\"]{1,2000})\""),
     re.compile(r"(?m)^[ \t]{0,40}(?:!|%%?(?:sh|bash|system)\s)[ \t]{0,40}(.+)$"),
 )
+_AWK_PIPE = re.compile(r"\b\w+\s{0,8}\|\s{0,8}getline|\|\s{0,8}[A-Za-z_]\w*\s*(?:[;}\n]|$)|\bsystem\(\s*[A-Za-z_]")
+"""A command held by a variable: any string of the program may be it."""
 _STRING = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`|\bq[qw]?\{([^}]*)\}")
 _REMOVES_TREE = re.compile(
     r"rmtree|rmSync|rmdirSync|fs\.rm\b|fs\.promises\.rm|rimraf|FileUtils\.rm_r|rm_rf|remove_dir_all|File::Path|remove_tree|deleteDir|rmrf|deltree"
@@ -58,6 +65,7 @@ _MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
 _RUNS_REMOTE = re.compile(
     r"(?i)\b(?:iex|invoke-expression)\b.{0,400}(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.{0,400}\|\s*(?:iex|invoke-expression)"
 )
+_FORKS = re.compile(r"\bfork\b[\s();]*(?:while|until)\b|\bwhile\b[\s(]*(?:1|true|True)[\s):{]*(?:os\.)?fork\b")
 _EVALUATES = re.compile(
     r"(?:exec|eval|compile|Function|loadstring|instance_eval)\s*\(?.{0,300}(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\(|fetch\()"
 )
@@ -72,6 +80,8 @@ def code_kinds(code: str, language: str) -> set[K]:
         kinds.add(K.DESTRUCTIVE_SQL)
     if language == "powershell":
         kinds |= _powershell(text)
+    if _FORKS.search(text):
+        kinds.add(K.DESTRUCTIVE_SHELL)
     if _EVALUATES.search(text):
         kinds.add(K.DESTRUCTIVE_SHELL)
     if _PRIVILEGES.search(text):
@@ -123,20 +133,39 @@ def _python(text: str) -> set[K] | None:
         and any(precious(item, recursive=True) and outside(item) for item in strings)
     ):
         kinds.add(K.DESTRUCTIVE_SHELL)
+    aliases = _aliases(tree)
     for count, node in enumerate(ast.walk(tree)):
         if count > 20_000:
             kinds.add(K.DESTRUCTIVE_SHELL)
             break
         if isinstance(node, ast.Call):
-            kinds |= _python_call(node)
+            kinds |= _python_call(node, aliases)
     return kinds
 
 
-def _python_call(node: ast.Call) -> set[K]:
+def _aliases(tree: ast.AST) -> dict[str, str]:
+    """Other names of functions, and variables that hold a fresh temporary directory (under `_TEMPORARY`)."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update({item.asname: item.name.rpartition(".")[2] for item in node.names if item.asname})
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            value = node.value
+            if isinstance(value, ast.Attribute):
+                found[node.targets[0].id] = value.attr
+            elif isinstance(value, ast.Call) and isinstance(value.func, (ast.Attribute, ast.Name)):
+                made = value.func.attr if isinstance(value.func, ast.Attribute) else value.func.id
+                if made in ("mkdtemp", "TemporaryDirectory"):
+                    found[node.targets[0].id] = _TEMPORARY
+    return found
+
+
+def _python_call(node: ast.Call, aliases: dict[str, str]) -> set[K]:
     function = node.func
     name = (
         function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
     )
+    name = aliases.get(name, name)
     strings = [
         item.value
         for arg in ast.walk(node)
@@ -145,7 +174,9 @@ def _python_call(node: ast.Call) -> set[K]:
     ]
     kinds: set[K] = set()
     # A path that is put together is judged by its constant parts; one without any could be anything.
-    unknown = not strings and bool(node.args)
+    first = node.args[0] if node.args else None
+    temporary = isinstance(first, ast.Name) and aliases.get(first.id) == _TEMPORARY
+    unknown = not strings and first is not None and not temporary
     if name in _REMOVERS and (unknown or any(precious(item, recursive=True) for item in strings)):
         kinds.add(K.DESTRUCTIVE_SHELL)
     if name in _UNLINKERS and any(
@@ -160,6 +191,10 @@ def _python_call(node: ast.Call) -> set[K]:
         kinds.add(K.FILE_WRITE_OUTSIDE)
     if name in ("kill", "killpg") and node.args and isinstance(node.args[0], ast.UnaryOp):
         kinds.add(K.DESTRUCTIVE_SHELL)
+    if name in _CHANGERS and any(outside(item) or holds_credentials(item) for item in strings[:1]):
+        kinds |= {K.DESTRUCTIVE_SHELL, K.FILE_WRITE_OUTSIDE}
+    if isinstance(function, ast.Attribute) and "_" in name:
+        kinds |= name_kinds(words_of(name))
     if name == "main" and any(item in ("install",) for item in strings):
         kinds.add(K.PACKAGE_INSTALL)
     return kinds
@@ -191,12 +226,22 @@ def embedded_strings(code: str) -> list[str]:
     text = code[:CODE_MAX]
     found = []
     for match in _SHELL_CALLS.finditer(text):
-        parts = _STRING_PARTS.findall(match[1])
-        found.append(" ".join("".join(part) for part in parts))
+        parts = ["".join(part) for part in _STRING_PARTS.findall(match[1])]
+        # A list is one word each; literals side by side are one text.
+        listed = len(parts) > 1 and "," in match[1]
+        found.append(_line(match[0], parts) if listed else "".join(parts))
     for pattern in _SHELL_TEXTS:
         found += pattern.findall(text)
+    if _AWK_PIPE.search(text):
+        found += [item for item in _strings(text) if " " in item]
     found += blobs(text)
     return found[:EMBEDDED_MAX]
+
+
+def _line(call: str, words: list[str]) -> str:
+    # `execvp("rm", ["rm", …])` names the program twice.
+    twice = re.match(r"(?:os\.)?(?:exec|spawn)[lv]", call) is not None and words[:1] == words[1:2]
+    return shlex.join(words[1:] if twice else words)
 
 
 def powershell_commands(text: str) -> list[list[str]]:

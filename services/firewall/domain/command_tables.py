@@ -15,7 +15,8 @@ ALWAYS: dict[str, K] = dict.fromkeys(
      "userdel", "deluser", "groupdel",
      "dropuser", "rimraf"), K.DESTRUCTIVE_SHELL,
 ) | dict.fromkeys(
-    ("sudo", "doas", "pkexec", "runas", "visudo", "su", "gsudo", "sudoedit", "setcap", "nsenter", "newgrp", "chroot"),
+    ("ld.so", "sudo", "doas", "pkexec",
+     "runas", "visudo", "su", "gsudo", "sudoedit", "setcap", "nsenter", "newgrp", "chroot"),
     K.PRIVILEGE_ESCALATION,
 ) | dict.fromkeys(
     ("curl", "wget", "aria2c", "lynx", "w3m", "links", "elinks", "nc", "ncat", "netcat", "socat", "telnet", "ftp",
@@ -23,7 +24,9 @@ ALWAYS: dict[str, K] = dict.fromkeys(
      "scp", "sftp", "invoke-webrequest", "iwr", "irm", "invoke-restmethod", "start-bitstransfer", "bitsadmin",
      "axel", "xh",
      "httpie", "rclone", "s3cmd", "croc", "ngrok", "cloudflared", "chisel", "lftp", "curlie", "smbclient", "wormhole",
-     "proxychains", "torsocks", "mshta", "regsvr32"),
+     "proxychains", "torsocks", "mshta", "regsvr32", "lwp-download", "lwp-request", "wget2", "gdown", "rsh", "rcp",
+     "ipfs",
+     "yt-dlp", "youtube-dl", "sshfs", "curlftpfs"),
     K.NETWORK_FETCH,
 ) | dict.fromkeys(
     ("printenv", "mimikatz", "secret-tool", "get-credential", "lazagne", "unshadow", "cmdkey", "vaultcmd",
@@ -97,7 +100,7 @@ CLOUDS = frozenset({"aws", "gcloud", "az", "gsutil", "bq", "doctl", "heroku", "f
                      "mdadm", "cryptsetup", "parted", "sgdisk", "fdisk", "gdisk", "sfdisk", "nvme", "flashrom",
                      "efibootmgr",
                      "rails", "rake", "artisan", "prisma", "sequelize", "knex", "alembic", "manage.py", "passwd",
-                     "history", "journalctl"})  # fmt: skip
+                     "history", "journalctl", "auditctl"})  # fmt: skip
 VERBS = re.compile(
     r"^(?:delete|destroy|terminate|remove|purge|nuke|wipe|drop|flush|erase|uninstall|undefine|deregister|decommission|revoke"
     r"|flushall|flushdb|unpublish|rb|prune|drain|obliterate|zeroize)(?:$|[-_:].*|all$|db$)"
@@ -108,7 +111,8 @@ MORE: dict[str, re.Pattern[str]] = {
     "terraform": re.compile(r"\b(?:state rm|force-unlock|apply .*-destroy|workspace delete)\b"),
     "tofu": re.compile(r"\b(?:state rm|apply .*-destroy)\b"),
     "docker": re.compile(
-        r"(?:^|\s)(?:rm (?:.*\s)?(?:-\w*f|--force|-\w*v)|volume rm|network rm|system prune|(?:volume|image|container"
+        r"(?:^|\s)(?:rm (?:.*\s)?(?:-\w*f|--force|-\w*v)"
+        r"|(?:stack|service|config|secret) rm|volume rm|network rm|system prune|(?:volume|image|container"
         r"|builder) prune"
         r"|rmi (?:.*\s)?(?:-\w*f|--force)|compose (?:.*\s)?down (?:.*\s)?(?:-v|--volumes|--rmi)|swarm leave|stop"
         r" \S*\$|kill )"
@@ -118,6 +122,12 @@ MORE: dict[str, re.Pattern[str]] = {
     "aws": re.compile(
         r"\bs3 (?:rm .*--recursive|rb |sync .*--delete)|\bs3api delete|stop-instances|schedule-key-deletion|disable-"
     ),
+    "pulumi": re.compile(r"\bstack rm\b"),
+    "vercel": re.compile(r"\brm\b"),
+    "netlify": re.compile(r"\bsites:delete\b"),
+    "bq": re.compile(r"\brm\b"),
+    "gcloud": re.compile(r"\bstorage rm\b"),
+    "auditctl": re.compile(r"-e ?0|-D\b"),
     "gsutil": re.compile(r"\b(?:rm|rb)\b"),
     "redis-cli": re.compile(r"(?i)\b(?:flushall|flushdb|shutdown|config set dir)\b"),
     "crontab": re.compile(r"(?:^|\s)-\w*r"),
@@ -166,6 +176,7 @@ MORE: dict[str, re.Pattern[str]] = {
     "passwd": re.compile(r"^-[dl]\b"),
     "kafka-topics.sh": re.compile(r"--delete"),
     "kafka-topics": re.compile(r"--delete"),
+    "rabbitmqctl": re.compile(r"\b(?:force_)?reset\b|\bstop(?:_app)?\b|\bforget_cluster_node\b"),
     "pm2": re.compile(r"^(?:kill|delete)\b"),
     "helm": re.compile(r"\brollback\b"),
     "journalctl": re.compile(r"--vacuum|--flush"),
@@ -174,7 +185,7 @@ MORE: dict[str, re.Pattern[str]] = {
     "efibootmgr": re.compile(r"-B"),
 }
 SAFE_VERB_FLAGS = re.compile(
-    r"(?:^|\s)(?:--dry-run(?:=\S+)?|--help|-h|--plan|--what-if|-whatif)(?:\s|$)", re.IGNORECASE
+    r"(?:^|\s)(?:--dry-run(?:=\S+)?|--help|-h$|--plan|--what-if|-whatif)(?:\s|$)", re.IGNORECASE
 )
 SECRETS: dict[str, re.Pattern[str]] = {
     "aws": re.compile(r"\b(?:configure (?:get|export-credentials)|secretsmanager get-secret|ssm"
@@ -223,7 +234,8 @@ PRIVILEGE: dict[str, re.Pattern[str]] = {
     "docker": re.compile(r"--privileged|-v ?/:|--volume[= ]/:|--pid[= ]host|--cap-add[= ](?:ALL|SYS_ADMIN"
                          r"|SYS_PTRACE)|docker\.sock|source=/,|--userns[= ]host"),
     "podman": re.compile(r"--privileged|-v ?/:|--pid[= ]host"),
-    "kubectl": re.compile(r"cluster-admin|create (?:clusterrolebinding|rolebinding)|--as[= ]system|auth reconcile"),
+    "kubectl": re.compile(r"cluster-admin|hostPID|hostNetwork|[Pp]rivileged\W{1,4}true"
+                          r"|create (?:clusterrolebinding|rolebinding)|--as[= ]system|auth reconcile"),
     "aws": re.compile(r"\biam (?:attach-\w+-policy|put-\w+-policy|add-user-to-group|create-login-profile"
                       r"|update-assume-role-policy|create-user|create-policy-version)"),
     "gcloud": re.compile(r"add-iam-policy-binding|set-iam-policy"),
@@ -233,6 +245,8 @@ PRIVILEGE: dict[str, re.Pattern[str]] = {
     "add-localgroupmember": re.compile(r"(?i)admin"),
     "start-process": re.compile(r"(?i)-verb\s+runas"),
     "setfacl": re.compile(r"/etc|/root"),
+    "systemctl": re.compile(r"\b(?:link|edit|set-environment)\b|\benable\b.*\s[/.]"),
+    "createuser": re.compile(r"(?:^|\s)-\w*s|--superuser|--createrole"),
     "sysctl": re.compile(r"-w|="),
     "insmod": re.compile(r"."), "modprobe": re.compile(r"^(?!-r)."),
     "capsh": re.compile(r"."), "unshare": re.compile(r"-\w*r|--map-root"),

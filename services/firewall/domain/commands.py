@@ -19,7 +19,7 @@ from services.firewall.domain.command_tables import (
     VERBS,
 )
 from services.firewall.domain.model import SemanticKind as K
-from services.firewall.domain.places import UNKNOWN, device, holds_credentials, outside, plain_path, precious
+from services.firewall.domain.places import UNKNOWN, data_file, device, holds_credentials, outside, plain_path, precious
 
 Kinds = set[K]
 
@@ -89,7 +89,7 @@ def _bare(arg: str) -> str:
 
 def _written(name: str, args: list[str]) -> list[str]:
     plain = [arg for arg in args if not arg.startswith("-")]
-    if name in ("tee", "touch", "mkdir", "truncate", "sponge", "mkfifo"):
+    if name in ("tee", "touch", "mkdir", "truncate", "sponge", "mkfifo", "ed", "ex", "patch"):
         return plain
     if name in ("cp", "mv", "install", "ln", "rsync", "scp", "copy", "move", "copy-item", "move-item"):
         return plain[-1:] if len(plain) > 1 and ":" not in plain[-1][2:] else []
@@ -203,6 +203,7 @@ def _git(args: list[str]) -> Kinds:
         or (verb == "push" and ("f" in short or "d" in short or {"--force", "--mirror", "--delete",
         "--prune"} & set(flags)
                                 or any(arg.startswith(("+", ":")) for arg in rest)))
+        or (verb == "push" and _shared_branch(rest) and any(arg.startswith("--force-with-lease") for arg in flags))
         or (verb == "branch" and ("D" in short or ({"--delete", "--force"} <= set(flags))))
         or (verb in ("checkout", "restore") and (rest[-1:] in (["."], ["*"], [":/"])) and "--staged" not in flags)
         or (verb == "checkout" and "f" in short)
@@ -216,9 +217,23 @@ def _git(args: list[str]) -> Kinds:
     )  # fmt: skip
     if bad:
         found.add(K.DESTRUCTIVE_SHELL)
-    if verb in ("clone", "submodule") or (verb == "remote" and rest[:1] in (["add"], ["set-url"])):
+    if (
+        verb == "clone"
+        or (verb == "submodule" and rest[:1] in (["add"], ["update"]))
+        or (verb == "remote" and rest[:1] in (["add"], ["set-url"]))
+    ):
         found.add(K.NETWORK_FETCH)
     return found
+
+
+def _shared_branch(args: list[str]) -> bool:
+    return any(re.search(r"(?:^|[:/])(?:main|master|production|release|trunk|develop)$", arg) for arg in args)
+
+
+def _crontab(args: list[str]) -> Kinds:
+    """A new table of jobs: what runs later runs out of everybody's sight."""
+    plain = [arg for arg in args if not arg.startswith("-") or arg == "-"]
+    return {K.FILE_WRITE_OUTSIDE} if plain and not {"-l", "-r", "-e"} & set(args) else set()
 
 
 def _mode(args: list[str]) -> Kinds:
@@ -239,7 +254,7 @@ def _dd(args: list[str]) -> Kinds:
     target = next((arg[3:] for arg in args if arg.startswith("of=")), "")
     return (
         {K.DESTRUCTIVE_SHELL}
-        if target and (device(target) or (precious(target, recursive=True) and outside(target)))
+        if target and (device(target) or data_file(target) or (precious(target, recursive=True) and outside(target)))
         else set()
     )
 
@@ -268,9 +283,13 @@ def _cp(args: list[str]) -> Kinds:
 def _truncate(args: list[str]) -> Kinds:
     return (
         {K.DESTRUCTIVE_SHELL}
-        if any(outside(arg) or precious(arg, recursive=False) for arg in args if not arg.startswith("-"))
+        if any(outside(arg) or data_file(arg) or precious(arg, recursive=False) for arg in _plain_values(args))
         else set()
     )
+
+
+def _plain_values(args: list[str]) -> list[str]:
+    return [arg for arg in args if not arg.startswith("-")]
 
 
 def _kill(args: list[str]) -> Kinds:
@@ -291,15 +310,25 @@ def _pkill(args: list[str]) -> Kinds:
     return {K.DESTRUCTIVE_SHELL} if wide else set()
 
 
-def _find(args: list[str]) -> Kinds:
-    if "-delete" not in args:
-        setuid = any(arg in ("-perm",) for arg in args) and any(re.search(r"[46]000|u[+=]s", arg) for arg in args)
-        return {K.PRIVILEGE_ESCALATION} if setuid else set()
+def _roots(args: list[str]) -> list[str]:
     roots = []
     for arg in args:
         if arg.startswith(("-", "(", "!")):
             break
         roots.append(arg)
+    return roots
+
+
+def _find(args: list[str]) -> Kinds:
+    if "-delete" not in args:
+        found: Kinds = set()
+        if "-perm" in args and any(re.search(r"[46]000|u[+=]s", arg) for arg in args):
+            found.add(K.PRIVILEGE_ESCALATION)
+        names = [args[index + 1] for index, arg in enumerate(args[:-1]) if arg in ("-name", "-iname", "-path")]
+        if any(map(outside, _roots(args))) and any(map(holds_credentials, names)):
+            found.add(K.CREDENTIAL_ACCESS)
+        return found
+    roots = _roots(args)
     narrowed = any(arg in ("-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-empty") for arg in args)
     wide = any(precious(root, recursive=True) and outside(root) for root in roots) or (
         not narrowed and any(plain_path(root) in (".", "~", "..") for root in roots or ["."])
@@ -321,6 +350,14 @@ def _rsync(args: list[str]) -> Kinds:
     return found
 
 
+def _grep(args: list[str]) -> Kinds:
+    """Looking for secrets through more than the project."""
+    plain = [arg for arg in args if not arg.startswith("-")]
+    flags = "".join(arg for arg in args if re.match(r"-[A-Za-z]+$", arg))
+    wide = ("r" in flags.lower() or "--recursive" in args) and any(outside(arg) for arg in plain[1:])
+    return {K.CREDENTIAL_ACCESS} if wide and any(map(_SECRET_WORDS.search, args)) else set()
+
+
 def _init(args: list[str]) -> Kinds:
     return {K.DESTRUCTIVE_SHELL} if args[:1] in (["0"], ["6"], ["1"], ["s"], ["S"]) else set()
 
@@ -338,6 +375,9 @@ def _openssl(args: list[str]) -> Kinds:
     return {K.NETWORK_FETCH} if args[:1] == ["s_client"] else set()
 
 
+_SECRET_WORDS = re.compile(
+    r"passw|secret|token|api[_-]?key|credential|private.?key|aws_access|AKIA|BEGIN", re.IGNORECASE
+)
 _SPECIAL: dict[str, Callable[[list[str]], Kinds]] = {
     **dict.fromkeys(("rm", "unlink", "rmdir", "grm", "trash", "gio", "wipe"), _rm),
     **dict.fromkeys(("del", "erase", "rd"), _windows_del),
@@ -346,8 +386,10 @@ _SPECIAL: dict[str, Callable[[list[str]], Kinds]] = {
     **dict.fromkeys(("mv", "move", "move-item", "ren"), _mv), **dict.fromkeys(("cp", "ln", "install", "copy"), _cp),
     **dict.fromkeys(("dd", "dcfldd"), _dd), **dict.fromkeys(("dig", "nslookup", "host", "ping"), _lookup),
     **dict.fromkeys(("pkill", "killall", "taskkill"), _pkill),
+    "crontab": _crontab,
     "git": _git, "truncate": _truncate, "clear-content": _truncate, "fallocate": _truncate, "kill": _kill,
     "find": _find, "fd": _find,
+    **dict.fromkeys(("grep", "egrep", "zgrep", "rg", "ag", "ack"), _grep),
     "rsync": _rsync,
     "init": _init, "certutil": _certutil, "openssl": _openssl,
 }  # fmt: skip

@@ -238,7 +238,17 @@ def _placed(host: Host) -> Destination:
     return Destination(host.name, host, refused=not host.certain)
 
 
+_LISTENS = re.compile(
+    r"(?:(?:--(?:host|bind|address|listen|ip|addr)|-b|-a|-H|-S|runserver|-p|--publish)[= ]|(?:^|\s)-p)"
+    r"(?:0\.0\.0\.0|127\.0\.0\.1|localhost|\[::1?\]|::)(?::\d{1,5}){0,2}(?=\s|$)|\b(?:http\.server|runserver|serve)\s+\d+"
+)
+"""Where a server is told to listen, which is no place it reaches out to."""
+_DIALS = re.compile(r"\b(?:curl|wget|nc|ncat|ssh|telnet|psql|mysql|redis-cli|mongo\w*|http|xh|fetch|openssl|socat)\b")
+
+
 def _in_text(text: str, known: str) -> Iterator[Destination]:
+    if _LISTENS.search(text) and not _DIALS.search(text):
+        text = _LISTENS.sub(" ", text)
     if ":" in text:
         for match in _URL_IN_TEXT.finditer(text):
             if match[0] == known:

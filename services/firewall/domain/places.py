@@ -5,6 +5,7 @@ A path is read as a file system would: `~`, `.` and `..` resolved, either slash,
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 from functools import lru_cache
@@ -29,12 +30,13 @@ _CREDENTIAL = re.compile(
     r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|service[-_]?account[\w-]*\.json|secrets?\.(?:ya?ml|json|toml|env|txt)"
     r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
     r"|login data|cookies\.sqlite|logins\.json|key[34]\.db|login\.keychain(?:-db)?|keychains(?:/.*)?|wallet\.dat"
+    r"|windows/system32/config/(?:sam|security|system)|windows/ntds/ntds\.dit"
     r"|[\w.-]+\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn)"
     r")$"
 )
 _CREDENTIAL_ABSOLUTE = re.compile(
     r"^/(?:private/)?(?:etc/(?:shadow-?|gshadow-?|sudoers(?:\.d/.*)?|master\.passwd|security/opasswd|krb5\.keytab|ssl/private(?:/.*)?"
-    r"|ssh/ssh_host_\w+_key|kubernetes/.*|rancher/.*|passwd)|proc/(?:self|\d+|\*)/(?:environ|mem|maps)"
+    r"|ssh/ssh_host_\w+_key|kubernetes/.*|rancher/.*|passwd)|proc/[^/]+/(?:environ|mem|maps)"
     r"|var/run/secrets(?:/.*)?|run/secrets(?:/.*)?|var/lib/kubelet/.*|root/\.[\w-]+.*)$"
     r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/sam)$|hklm[:/]+(?:sam|security|system)$"
 )
@@ -57,6 +59,15 @@ _PRECIOUS = frozenset(
     ".aws", ".kube",
      "home", "etc", "var", "usr", "users", "documents", "desktop", "downloads", "migrations", "secrets", "uploads"}
 )  # fmt: skip
+_EVERYWHERE = tuple(
+    path.split("/")
+    for path in ("/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/passwd", "/root/.ssh/id_rsa",
+                 "/root/.aws/credentials",
+                 "/home/user/.ssh/id_rsa", "/home/user/.aws/credentials", "~/.ssh/id_rsa", "~/.aws/credentials",
+                 "/root/.bash_history", "~/.netrc", "/proc/1/environ", "/proc/self/environ")
+)  # fmt: skip
+"""Secrets that lie at the same place nearly everywhere: what a wildcard is tried against."""
+_DATA_FILE = re.compile(r"\.(?:db|sqlite3?|mdb|accdb|ibd|frm|myd|dump|rdb|aof|ldf|mdf)$")
 _WILD = re.compile(r"^[*?.\[\]{},!/]+$")
 
 
@@ -73,6 +84,8 @@ def plain_path(text: str) -> str:
     lowered = path.lower().replace("\\", "/").partition("\0")[0]
     if lowered.startswith("file:"):
         lowered = "/" + lowered[5:].lstrip("/").removeprefix("localhost/")
+    # What a filter that removes "../" once would leave.
+    lowered = re.sub(r"(?:^|(?<=/))\.{3,}/+", "../", lowered)
     for home in ("$home", "${home}", "%userprofile%", "$env:userprofile", "$env:home"):
         if lowered.startswith(home):
             lowered = "~" + lowered[len(home) :]
@@ -89,14 +102,33 @@ def holds_credentials(text: str) -> bool:
     path = plain_path(text)
     if not path or path == UNKNOWN:
         return False
+    if "*" in path or "?" in path or "[" in path:
+        return _names_credentials(path)
     climbed = "/" + path.lstrip("./") if path.startswith("../") else path
     if _CREDENTIAL_ABSOLUTE.search(path) or _CREDENTIAL_ABSOLUTE.search(climbed):
-        return path != "/etc/passwd"
-    found = _CREDENTIAL.search(path)
-    if found is None:
-        return False
+        return True
     # A bare word such as `key` in prose has no dot, slash or tell-tale ending; these patterns all need one.
-    return " " not in path or "/" in path
+    return _CREDENTIAL.search(path) is not None and (" " not in path or "/" in path)
+
+
+def _names_credentials(pattern: str) -> bool:
+    """Whether a wildcard would find such a file: one of those every machine has, or one with the same ending."""
+    parts = pattern.split("/")
+    if pattern[:1] in "/~":
+        for known in _EVERYWHERE:
+            if len(known) == len(parts) and all(map(fnmatch.fnmatchcase, known, parts)):
+                return True
+    filled = re.sub(r"\[[^\]/]*\]|[*?]", "x", pattern)
+    return bool(
+        _CREDENTIAL_ABSOLUTE.search(filled)
+        or _CREDENTIAL.search(filled)
+        or _CREDENTIAL.search(pattern.replace("*", ""))
+    )
+
+
+def data_file(text: str) -> bool:
+    """A file that holds a database or a dump of one."""
+    return _DATA_FILE.search(plain_path(text)) is not None
 
 
 def outside(text: str) -> bool:

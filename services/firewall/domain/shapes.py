@@ -8,6 +8,7 @@ import binascii
 import html
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ from urllib.parse import unquote
 BLOBS_MAX = 16
 """Base64 words looked into, per string."""
 BLOB_CHARS_MAX = 16_384
+ENCODED_ROUNDS_MAX = 3
+"""Base64 of base64 of …"""
 JSON_DEPTH_MAX = 4
 """JSON inside strings of JSON inside strings …"""
 _KEY_MAX = 64
@@ -51,7 +54,11 @@ _FILE_ENDINGS = frozenset(
 )
 """Two-letter endings that are far more often a file, a module attribute or a word than a country."""
 
-_BASE64_WORD = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{12,}={0,2}(?![A-Za-z0-9+/_=-])")
+_BASE64_WORD = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{12,}={0,6}(?![A-Za-z0-9+/_=-])")
+_HEX_WORD = re.compile(r"(?<![A-Za-z0-9])(?:0x)?((?:[0-9A-Fa-f]{2}){8,8192})(?![A-Za-z0-9])")
+_BASE32_WORD = re.compile(r"[A-Z2-7]{16,}={0,6}")
+UNPACKED_MAX = 65_536
+_PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|u\{([0-9A-Fa-f]{1,6})\}|(/))")
 _TELLING = re.compile(
     r"://|\$\{?IFS|(?:\d{1,3}\.){3}\d{1,3}|localhost|\.internal|(?:curl|wget|rm|bash|sh|python|powershell|iwr|drop"
@@ -95,6 +102,10 @@ def likely_name(name: str, *, sure: bool) -> bool:
 def spellings(text: str) -> Iterator[str]:
     """The text, then what it says once decoded (percent, HTML, backslash escapes, base64), each only if different."""
     yield text
+    if "+" in text and " " not in text and "\n" not in text:
+        spaced = unquote(text.replace("+", " "))
+        if " " in spaced.strip() and (spaced.count(" ") > 1 or "%" in text):
+            yield spaced
     if "%" in text:
         once = unquote(text)
         if once != text:
@@ -128,6 +139,17 @@ def blobs(text: str) -> Iterator[str]:
         if count >= BLOBS_MAX:
             return
         plain = decoded(match[0])
+        for _ in range(ENCODED_ROUNDS_MAX):
+            again = decoded(plain.strip()) if _BASE64_WORD.fullmatch(plain.strip()) else ""
+            if not again:
+                break
+            plain = again
+        if plain and (" " in plain.strip() or _TELLING.search(plain)):
+            yield plain
+    for count, match in enumerate(_HEX_WORD.finditer(text)):
+        if count >= BLOBS_MAX:
+            return
+        plain = _readable(bytes.fromhex(match[1]))
         if plain and (" " in plain.strip() or _TELLING.search(plain)):
             yield plain
 
@@ -136,12 +158,31 @@ def decoded(word: str) -> str:
     """The printable text a base64 word holds, or nothing."""
     if len(word) > BLOB_CHARS_MAX:
         return ""
+    if _BASE32_WORD.fullmatch(word):
+        plain = word.rstrip("=")
+        try:
+            found = _readable(base64.b32decode(plain + "=" * (-len(plain) % 8)))
+        except binascii.Error:
+            found = ""
+        if found:
+            return found
     padded = word.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         raw = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    return _readable(raw)
+
+
+def _readable(raw: bytes) -> str:
+    """The text of these bytes, unpacked where they are packed; empty when they are no text."""
+    try:
+        if raw[:2] in _PACKED:
+            # 32 added: either header, gzip or zlib.
+            raw = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, UNPACKED_MAX)
         # PowerShell encodes commands as UTF-16.
         plain = raw.decode("utf-16-le") if raw[1::2].count(0) * 2 > len(raw) // 2 else raw.decode()
-    except (binascii.Error, ValueError):
+    except (zlib.error, ValueError):
         return ""
     readable = sum(char.isprintable() or char in "\t\r\n" for char in plain)
     return plain if plain and readable >= 0.95 * len(plain) else ""
@@ -184,14 +225,14 @@ def nested(text: str) -> Any:
 _DOCUMENT_KEYS = frozenset(
     (
         "content contents filetext newstr oldstr newstring oldstring patch diff newtext oldtext docstring markdown"
-        " html "
-        "filecontent newcontent replacement"
+        " filecontent newcontent oldcontent replacement old new oldcode newcode before after hunk"
     ).split()
 )
 _PROSE_KEYS = frozenset(
     (
         "text body message description title summary comment subject note notes prompt question caption reason "
-        "commitmessage explanation thought thoughts answer reply review data instructions topic headline bio details"
+        "commitmessage explanation thought thoughts answer reply review data instructions topic headline bio details "
+        "html"
     ).split()
 )
 _DOCUMENT_CHARS = 400

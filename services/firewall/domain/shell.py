@@ -7,31 +7,39 @@ import re
 from dataclasses import dataclass, field
 
 from services.firewall.domain.code import code_kinds, embedded_strings, powershell_commands
+from services.firewall.domain.command_tables import CLOUDS
 from services.firewall.domain.commands import DANGEROUS_NAMES, named_kinds, path_kinds
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import UNKNOWN, holds_credentials, precious
 from services.firewall.domain.shapes import decoded
+from services.firewall.domain.shell_inner import (
+    ESCAPING,
+    code_text,
+    container_words,
+    database_escapes,
+    escape_texts,
+    find_words,
+    remote_texts,
+    shell_text,
+    wrapped_words,
+)
 from services.firewall.domain.shell_output import FETCHERS, KnownOutputs, basename
 from services.firewall.domain.shell_tables import (
     CODE,
-    CODE_FLAGS,
     CONTAINER,
-    CONTAINER_VALUE,
     METADATA,
     MONGO,
     POWERSHELL,
     RECURSIVE_FLAGS,
-    RUN_WORD,
+    REMOTES,
     SECRET_NAME,
     SHELLS,
     SQL_CLIENTS,
-    SSH_VALUE,
     STOP,
     STRONG_STOP,
-    TAKES_POSITIONAL,
     WITH_VALUE,
 )
-from services.firewall.domain.shell_words import FETCHED, PROCESS, Command, Word, parse_script
+from services.firewall.domain.shell_words import FETCHED, LOADED, PROCESS, RUN_LATER, Command, Word, parse_script
 
 NESTING_MAX = 6
 SCRIPTS_MAX = 48
@@ -69,7 +77,7 @@ def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) ->
     files: dict[str, str] = {}
     directory = ""
     for command in script.commands:
-        if not sure and _prose(command):
+        if not sure and (_prose(command) or _spoken(command)):
             continue
         if command.argv[:1] in (["cd"], ["pushd"]):
             directory = _entered(directory, command.argv[1:])
@@ -115,6 +123,19 @@ def _prose(command: Command) -> bool:
     if any(word in STRONG_STOP for word in plain):
         return True
     return stops >= 2 or (bool(words) and words[-1].endswith("?") and len(plain) >= 2)
+
+
+def _spoken(command: Command) -> bool:
+    """A verb of everyday language in front of plain words: `reboot router`, `shutdown of plants`."""
+    words = command.argv
+    return (
+        words[:1] != [] and words[0] in _VERBS_OF_SPEECH and all(word.isalpha() and word != "now" for word in words[1:])
+    )
+
+
+_VERBS_OF_SPEECH = frozenset(
+    {"shutdown", "reboot", "halt", "wipe", "scrub", "links", "install", "move", "copy", "format"}
+)
 
 
 class _Judge:
@@ -221,33 +242,22 @@ class _Judge:
             self._code(CODE[name], args, command)
         elif name in SQL_CLIENTS or name in MONGO:
             self._database(name, args, command)
-        elif name in ("ssh", "sshpass", "autossh", "plink", "mosh", "ansible"):
-            self._remote(name, args)
+        elif name in REMOTES:
+            self._effects.add({K.NETWORK_FETCH})
+            for text in remote_texts(name, args):
+                self._script(text)
         elif name in CONTAINER:
-            self._container(args, command, unwrapped)
+            inner = container_words(args)
+            if inner:
+                self._argv(inner, Command([], stdin=command.stdin), unwrapped + 1)
         elif name in ("find", "fd", "fdfind"):
-            self._find(args, command, unwrapped)
+            for inner in find_words(args):
+                self._argv(inner, Command([], stdin=command.stdin), unwrapped + 1)
         elif name == "crontab" and ("-" in args or not args) and command.stdin:
             self._script(re.sub(r"(?m)^(?:@\w+|(?:\S+\s+){5})", "", command.stdin))
-        elif name in (
-            "tar",
-            "vim",
-            "vi",
-            "ed",
-            "ex",
-            "less",
-            "man",
-            "rsync",
-            "git",
-            "gdb",
-            "make",
-            "zip",
-            "tmux",
-            "screen",
-            "sed",
-            "nmap",
-        ):
-            self._escapes(name, args, command)
+        elif name in ESCAPING:
+            for text in escape_texts(name, args, command.stdin):
+                self._script(text)
         elif name in WITH_VALUE:
             self._wrapped(name, args, command, unwrapped)
 
@@ -258,14 +268,12 @@ class _Judge:
             self._effects.doubt(K.DESTRUCTIVE_SHELL)
 
     def _shell(self, args: list[str], command: Command) -> None:
-        for index, arg in enumerate(args):
-            if re.match(r"^-\w*c$", arg) or arg in ("--command", "/c"):
-                rest = args[index + 1 : index + 2]
-                if rest:
-                    self._script(rest[0])
-                    if rest[0].strip() == UNKNOWN:
-                        self._effects.doubt(K.DESTRUCTIVE_SHELL)
-                return
+        text = shell_text(args)
+        if text is not None:
+            self._script(text)
+            if text.strip() == UNKNOWN:
+                self._effects.doubt(K.DESTRUCTIVE_SHELL)
+            return
         if any(FETCHED in arg for arg in args):
             self._effects.doubt(K.DESTRUCTIVE_SHELL)
         plain = [arg for arg in args if not arg.startswith("-")]
@@ -313,19 +321,16 @@ class _Judge:
 
     def _code(self, language: str, args: list[str], command: Command) -> None:
         effects = self._effects
-        code = ""
-        if language == "awk":
-            code = " ".join(args)
-        else:
-            flags = CODE_FLAGS.get(language, ())
-            for index, arg in enumerate(args):
-                if arg in flags and index + 1 < len(args):
-                    code = " ".join(args[index + 1 :]) if language == "osascript" else args[index + 1]
-                    break
-                if language == "python" and arg == "-m":
-                    self._argv(args[index + 1 :] or ["true"], command, 1)
-                    return
-        if not code and command.stdin is not None and not [arg for arg in args if not arg.startswith("-")]:
+        code = code_text(language, args)
+        if not code and language == "python" and "-m" in args:
+            self._argv(args[args.index("-m") + 1 :] or ["true"], command, 1)
+            return
+        plain = [arg for arg in args if not arg.startswith("-")]
+        if not code and plain and basename(plain[0]) in CLOUDS:
+            # `php artisan …`, `python manage.py …`: a script with verbs of its own.
+            self._argv([basename(plain[0]), *plain[1:]], command, 1)
+            return
+        if not code and command.stdin is not None and not plain:
             code = command.stdin
         if FETCHED in code:
             effects.doubt(K.DESTRUCTIVE_SHELL)
@@ -342,122 +347,16 @@ class _Judge:
         effects.sql += [arg for arg in args if not arg.startswith("-") and len(arg) > 6]
         if command.stdin and command.stdin not in (UNKNOWN, FETCHED):
             effects.sql.append(command.stdin)
-        for text in (*args, command.stdin or ""):
-            for match in re.finditer(r"(?m)(?:^|\s)\\!\s*(.+)$|(?:^|\s)\.(?:shell|system)\s+(.+)$", text):
-                self._script(match[1] or match[2])
-
-    def _remote(self, name: str, args: list[str]) -> None:
-        self._effects.add({K.NETWORK_FETCH})
-        if name == "ansible":
-            found = [args[index + 1] for index, arg in enumerate(args[:-1]) if arg in ("-a", "--args")]
-            for text in found:
-                self._script(text)
-            return
-        index = 0
-        if name == "sshpass":
-            while index < len(args) and args[index].startswith("-"):
-                index += 2 if args[index] in ("-p", "-f", "-e") else 1
-            args, index = args[index + 1 :], 0
-        while index < len(args) and args[index].startswith("-"):
-            index += 2 if len(args[index]) == 2 and args[index][1] in SSH_VALUE else 1
-        rest = args[index + 1 :]
-        if rest:
-            self._script(" ".join(rest))
-
-    def _container(self, args: list[str], command: Command, unwrapped: int) -> None:
-        verbs = ("exec", "run", "debug")
-        at = next((index for index, arg in enumerate(args[:6]) if arg in verbs), None)
-        if at is None:
-            return
-        rest = args[at + 1 :]
-        if "--" in rest:
-            inner = rest[rest.index("--") + 1 :]
-        else:
-            index = 0
-            while index < len(rest) and rest[index].startswith("-"):
-                index += 2 if CONTAINER_VALUE.match(rest[index]) else 1
-            inner = rest[index + 1 :]
-        if inner:
-            self._argv(inner, Command([], stdin=command.stdin), unwrapped + 1)
-
-    def _find(self, args: list[str], command: Command, unwrapped: int) -> None:
-        roots = [arg for arg in args[:4] if not arg.startswith(("-", "(", "!"))] or ["."]
-        named = [args[index + 1] for index, arg in enumerate(args[:-1]) if arg in ("-name", "-iname", "-path")]
-        if named and not any(name.strip("./") == "*" for name in named):
-            roots = [f"{root}/{named[0]}" for root in roots]
-        for index, arg in enumerate(args):
-            if arg in ("-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"):
-                inner: list[str] = []
-                for word in args[index + 1 :]:
-                    if word in (";", "+", "\\;"):
-                        break
-                    inner += roots[:2] if word == "{}" else [word]
-                if "{}" not in args and arg in ("-x", "-X", "--exec"):
-                    inner += roots[:1]
-                if inner:
-                    self._argv(inner, Command([], stdin=command.stdin), unwrapped + 1)
-
-    def _escapes(self, name: str, args: list[str], command: Command) -> None:
-        """Programs with a way out to a shell."""
-        line = "\n".join(args)
-        patterns = (
-            r"--checkpoint-action=exec=(.+)", r"--(?:to-command|use-compress-program|rsh|unzip-command)[= \n](.+)",
-            r"(?:^|\n):!(.+)",
-            r"alias\.\w+=!(.+)", r"(?:^|\n)(?:--exec|-x)[=\n](.+)",
-            r"core\.(?:sshCommand|pager|editor|fsmonitor)=(.+)", r"(?:^|\n)!(.+)", r"-TT\n?(.+)",
-            r"system\(['\"](.+?)['\"]\)", r"(?:new-session|new-window|send-keys|run-shell"
-                                        r"|split-window)\s(?:.*\n)*?(.+)",
-        )  # fmt: skip
-        for pattern in patterns:
-            for match in re.finditer(pattern, line):
-                self._script(match[1])
-        if name in ("tmux", "screen"):
-            for arg in args:
-                if " " in arg:
-                    self._script(arg)
-            rest = [arg for arg in args if not arg.startswith("-")]
-            if name == "screen" and rest:
-                self._script(" ".join(rest))
-        if name == "sed":
-            for arg in args:
-                found = re.search(r"(?:^|[;}\d/$])e\s+(.+)$", arg)
-                if found is not None:
-                    self._script(found[1])
-        if name == "make" and command.stdin:
-            self._script("\n".join(re.findall(r"(?m)^\t@?-?(.+)$", command.stdin)))
-        if name == "tar" and "-I" in args:
-            self._script(args[args.index("-I") + 1] if args.index("-I") + 1 < len(args) else "")
-        if name in ("ed", "ex") and command.stdin:
-            for match in re.finditer(r"(?m)^!(.+)$", command.stdin):
-                self._script(match[1])
+        for text in database_escapes([*args, command.stdin or ""]):
+            self._script(text)
 
     def _wrapped(self, name: str, args: list[str], command: Command, unwrapped: int) -> None:
         """The command behind a wrapper's own options."""
-        values = WITH_VALUE[name]
-        index, skipped = 0, TAKES_POSITIONAL.get(name, 0)
-        if name in RUN_WORD:
-            if not {"run", "exec"} & set(args[:2]):
-                return
-            args = args[next(i for i, arg in enumerate(args) if arg in ("run", "exec")) + 1 :]
-        while index < len(args):
-            arg = args[index]
-            if arg == "--":
-                index += 1
-                break
-            if name == "env" and arg in ("-S", "--split-string") and index + 1 < len(args):
-                self._script(" ".join(args[index + 1 :]))
-                return
-            if arg.startswith("-") and len(arg) > 1:
-                index += 2 if len(arg) == 2 and arg[1] in values else 1
-            elif re.match(r"^[A-Za-z_]\w*=", arg) and name in ("env", "sudo", "doas", "exec", "nohup", "time"):
-                index += 1
-            elif skipped:
-                skipped -= 1
-                index += 1
-            else:
-                break
-        inner = args[index:]
-        if name == "env" and not inner and not command.writes and not args:
+        inner, text = wrapped_words(name, args)
+        if text:
+            self._script(text)
+            return
+        if name == "env" and not inner and not args:
             self._effects.add({K.CREDENTIAL_ACCESS})
         if not inner:
             if name in ("xargs", "parallel") and command.stdin and FETCHED in command.stdin:
@@ -499,7 +398,8 @@ _WINDOWS_KINDS = {K.DESTRUCTIVE_SHELL, K.CREDENTIAL_ACCESS, K.NETWORK_FETCH, K.P
 
 def shell_names() -> frozenset[str]:
     """Commands that run others."""
-    return frozenset({*SHELLS, *CODE, *POWERSHELL, *SQL_CLIENTS, *MONGO, *WITH_VALUE, *CONTAINER, *FETCHERS,
+    variables = {name.lower() for name in (*RUN_LATER, *LOADED)}
+    return frozenset({*variables, *SHELLS, *CODE, *POWERSHELL, *SQL_CLIENTS, *MONGO, *WITH_VALUE, *CONTAINER, *FETCHERS,
     "cmd", "eval", "ssh",
                       "source", "alias", "trap", "find", "git", "vim", "kill", "crontab", "at", "sshpass",
                       "ansible", "iex",

@@ -9,7 +9,8 @@ import codecs
 import re
 
 from services.firewall.domain.places import UNKNOWN
-from services.firewall.domain.shell_words import FETCHED, WORD_MAX, Command, Outputs, unescape_ansi
+from services.firewall.domain.shell_expansion import unescape_ansi
+from services.firewall.domain.shell_words import FETCHED, WORD_MAX, Command, Outputs
 
 FETCHERS = frozenset(
     {"curl", "wget", "fetch", "http", "https", "xh", "aria2c", "lynx", "w3m", "nc", "ncat", "netcat", "socat",
@@ -18,6 +19,8 @@ FETCHERS = frozenset(
      "elinks",
      "youtube-dl", "gsutil"}
 )  # fmt: skip
+EVERY_PROCESS = "-1"
+"""What a list of all processes is to `kill`."""
 _PASS = frozenset(
     {"cat", "tee", "head", "tail", "sort", "uniq", "strings", "fold", "iconv", "dos2unix", "less", "more", "tac"}
 )
@@ -61,7 +64,11 @@ class KnownOutputs(Outputs):
             return "/tmp/dir"  # noqa: S108 - a value to judge, never a path to open
         if name == "pwd":
             return "."
-        if given is None or given == UNKNOWN:
+        if name == "ps" and not any("p" in arg.lstrip("-") and arg != "-p" for arg in args[1:]):
+            return EVERY_PROCESS
+        if given == EVERY_PROCESS and name in ("awk", "gawk", "cut", "sed", "tr", "xargs", "tail"):
+            return EVERY_PROCESS if not any("/" in arg for arg in args if name != "sed") else UNKNOWN
+        if given is None or given in (UNKNOWN, EVERY_PROCESS):
             decoder = name in _UNPACKERS or (
                 name == "base64" and any(arg.startswith(("-d", "-D", "--d")) for arg in args)
             )

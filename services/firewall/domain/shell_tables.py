@@ -23,7 +23,7 @@ SQL_CLIENTS = frozenset({"psql", "mysql", "mariadb", "sqlite3", "sqlcmd", "click
     "duckdb", "cockroach",
                           "snowsql", "bq", "mycli", "pgcli", "sqlplus", "isql", "presto", "trino", "beeline",
                           "spark-sql", "usql",
-                          "impala-shell", "hive", "cqlsh", "osql", "db2", "vsql", "wp", "turso",
+                          "impala-shell", "hive", "influx", "cqlsh", "osql", "db2", "vsql", "wp", "turso",
                           "litecli"})  # fmt: skip
 MONGO = frozenset({"mongo", "mongosh", "mongoexport"})
 WITH_VALUE = {
@@ -40,10 +40,12 @@ WITH_VALUE = {
     "dotenv": "f",
     "poetry": "", "uv": "", "pipenv": "", "direnv": "", "aws-vault": "", "bundle": "", "wsl": "", "winpty": "",
     "faketime": "", "runas": "",
+    "coproc": "", "npx": "p", "bunx": "", "pnpx": "", "uvx": "",
     "gsudo": "", "eatmydata": "", "prlimit": "", "cpulimit": "lp", "fakeroot": "", "lxc-attach": "n", "machinectl": "",
 }  # fmt: skip
 TAKES_POSITIONAL = {"timeout": 1, "chroot": 1, "flock": 1, "chrt": 1, "taskset": 1, "gosu": 1, "faketime": 1}
 RUN_WORD = frozenset({"poetry", "uv", "pipenv", "direnv", "aws-vault", "bundle"})
+REMOTES = frozenset({"ssh", "sshpass", "autossh", "plink", "mosh", "ansible"})
 CONTAINER = frozenset(
     {"docker", "podman", "nerdctl", "kubectl", "oc", "lxc", "incus", "docker-compose", "crictl", "ctr"}
 )

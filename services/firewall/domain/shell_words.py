@@ -14,6 +14,7 @@ import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
 from services.firewall.domain.places import UNKNOWN
+from services.firewall.domain.shell_expansion import braced, sliced, unescape_ansi
 
 TEXT_MAX = 65_536
 DEPTH_MAX = 60
@@ -29,29 +30,23 @@ PROCESS = "\ue003"
 """In front of what a process substitution yields: the word is a file with that content."""
 
 _LANGUAGE = Language(tree_sitter_bash.language())
-_SIMPLE_ESCAPES = {
-    "n": "\n",
-    "t": "\t",
-    "r": "\r",
-    "a": "\a",
-    "b": "\b",
-    "e": "\x1b",
-    "E": "\x1b",
-    "f": "\f",
-    "v": "\v",
-}
-_ANSI = re.compile(
-    r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))", re.DOTALL
-)
 _EXPANSION = re.compile(r"^\$\{([!#]?)(\w+|[@*#?$!-])(?:\[[^\]]*\])?(.*)\}$", re.DOTALL)
-_WHOLE_ARRAY = re.compile(r'^"\$\{(\w+)\[@\]\}"$')
-_BRACES = re.compile(r"^(.*?)\{([^{}]*,[^{}]*)\}(.*)$", re.DOTALL)
+_WHOLE_ARRAY = re.compile(r'^"\$\{?(?:(\w+)\[@\]|@)\}?"$')
 _TEMPORARY = "/tmp/dir"  # noqa: S108 - a value to judge, never a path to open
 _KNOWN = {
     "IFS": " ", "HOME": "~", "PWD": ".", "OLDPWD": "..", "PATH": "/usr/bin", "SHELL": "/bin/sh", "USER": "user",
     "TMPDIR": _TEMPORARY, "TMP": _TEMPORARY, "TEMP": _TEMPORARY, "EUID": "1000", "UID": "1000", "BASH": "/bin/bash",
-    "0": "bash",
+    "0": "bash", "$": "1",
 }  # fmt: skip
+
+
+RUN_LATER = frozenset({"PROMPT_COMMAND", "BASH_ENV", "ENV", "PS0", "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR",
+                        "GIT_EXTERNAL_DIFF", "LESSOPEN", "LESSCLOSE", "MANPAGER"})  # fmt: skip
+"""Variables whose value some program runs as a command."""
+_FORGETFUL = {("HISTFILE", "/dev/null"), ("HISTFILE", ""), ("HISTSIZE", "0"), ("HISTFILESIZE", "0")}
+"""How a session hides what it did."""
+LOADED = frozenset({"LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES"})
+"""Variables whose value is code that every program after them loads."""
 
 
 @dataclass(slots=True)
@@ -146,8 +141,7 @@ class _Walker:
         if kind == "variable_assignment":
             name, value = self._assignment(node, depth)
             self._vars[name] = value
-            if name in ("PROMPT_COMMAND", "BASH_ENV", "ENV", "PS0") and value:
-                self._found.commands.append(Command([Word("eval"), Word(value)]))
+            self._run_later(name, value)
             return []
         if kind == "function_definition":
             return self._function(node, depth)
@@ -158,6 +152,20 @@ class _Walker:
             if child.is_named and child.type not in ("comment", "heredoc_body"):
                 found += self._walk(child, stdin, depth + 1)
         return found
+
+    def _run_later(self, name: str, value: str) -> None:
+        if name in RUN_LATER and value:
+            self._found.commands.append(Command([Word("eval"), Word(value)]))
+        elif name in LOADED and value:
+            self._found.commands.append(Command([Word("ld.so"), Word(value)]))
+        elif (name, value) in _FORGETFUL:
+            self._found.commands.append(Command([Word("history"), Word("-c")]))
+
+    def _split(self, text: str) -> str:
+        """An unquoted expansion, split where the script says."""
+        for char in self._vars.get("IFS", " ")[:8]:
+            text = text.replace(char, SPLIT)
+        return text
 
     def _loop_variable(self, node: Node, depth: int) -> None:
         name = node.child_by_field_name("variable")
@@ -259,6 +267,7 @@ class _Walker:
             if kind == "variable_assignment":
                 name, value = self._assignment(child, depth)
                 assigns[name] = value
+                self._run_later(name, value)
                 if node.type == "declaration_command":
                     self._vars[name] = value
                     words.append(Word(f"{name}={value}"))
@@ -277,6 +286,10 @@ class _Walker:
                 words += self._words(child, depth)
             elif not child.is_named and not words:
                 words.append(Word(self._text(child)))
+        if command.argv[:2] == ["set", "--"]:
+            given = command.argv[2:]
+            self._vars |= {"@": SPLIT.join(given), "*": SPLIT.join(given)}
+            self._vars |= {str(index): text for index, text in enumerate(given[:9], start=1)}
         command.secret_names = tuple(self._used)
         self._found.commands.append(command)
         return command
@@ -301,14 +314,14 @@ class _Walker:
         quoted = node.type in ("string", "raw_string", "ansi_c_string")
         # `"${words[@]}"` is as many words as the array has.
         array = _WHOLE_ARRAY.match(self._text(node)) if node.type in ("string", "command_name") else None
-        text = self._variable(array[1]) if array is not None else self._value(node, depth)
+        text = self._variable(array[1] or "@") if array is not None else self._value(node, depth)
         quoted = quoted and array is None
         if quoted:
             yield Word(text.replace(SPLIT, " "), quoted=True)
             return
         for part in text.split(SPLIT):
             if part or SPLIT not in text:
-                for piece in _braced(part, 0):
+                for piece in braced(part, 0):
                     yield Word(piece)
 
     def _value(self, node: Node, depth: int) -> str:
@@ -328,9 +341,9 @@ class _Walker:
             text = text[text.find('"') + 1 :].removesuffix('"') if '"' in text else text
             return re.sub(r'\\([\\"$`\n])', r"\1", text).replace(SPLIT, " ")
         if kind == "simple_expansion":
-            return self._variable(self._text(node)[1:]).replace(" ", SPLIT)
+            return self._split(self._variable(self._text(node)[1:]))
         if kind == "expansion":
-            return self._expansion(node, depth).replace(" ", SPLIT)
+            return self._split(self._expansion(node, depth))
         if kind in ("command_substitution", "process_substitution"):
             commands = [
                 item for child in node.children if child.is_named for item in self._walk(child, None, depth + 1)
@@ -387,50 +400,4 @@ class _Walker:
             if operator == "+":
                 return default if known and value else ""
             return value if known and value else default if operator in "-=" else value
-        return _sliced(value, rest) if known else UNKNOWN
-
-
-def _sliced(value: str, rest: str) -> str:
-    cut = re.match(r"^:\s*(-?\d+)(?::\s*(-?\d+))?$", rest)
-    if cut is not None:
-        start = int(cut[1])
-        end = None if cut[2] is None else (start + int(cut[2]) if int(cut[2]) >= 0 else int(cut[2]))
-        return value[start:end]
-    swap = re.match(r"^(//?)((?:\\.|[^/])*)(?:/(.*))?$", rest, re.DOTALL)
-    if swap is not None:
-        return value.replace(swap[2], swap[3] or "", -1 if swap[1] == "//" else 1)
-    if rest in ("^^", "^"):
-        return value.upper()
-    if rest in (",,", ","):
-        return value.lower()
-    if rest[0] in "#%" and not re.search(r"[*?\[]", rest):
-        part = rest.lstrip("#%")
-        return value.removeprefix(part) if rest[0] == "#" else value.removesuffix(part)
-    # A trimmed blank is still a blank: `${IFS%??}`.
-    return " " if value == " " else UNKNOWN if re.search(r"[*?\[]", rest) and value != " " else value
-
-
-def _braced(text: str, depth: int) -> Iterator[str]:
-    match = _BRACES.match(text) if depth < 4 and "{" in text else None
-    if match is None:
-        yield text
-        return
-    for choice in match[2].split(",")[:16]:
-        yield from _braced(f"{match[1]}{choice}{match[3]}", depth + 1)
-
-
-def unescape_ansi(text: str) -> str:
-    """`$'…'` and `printf` escapes."""
-
-    def one(match: re.Match[str]) -> str:
-        if match[4]:
-            return chr(int(match[4], 8) & 0xFF)
-        digits = match[1] or match[2] or match[3]
-        if digits:
-            number = int(digits, 16)
-            return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else UNKNOWN
-        if match[5]:
-            return chr(ord(match[5]) & 0x1F)
-        return _SIMPLE_ESCAPES.get(match[6], match[6])
-
-    return _ANSI.sub(one, text)
+        return sliced(value, rest) if known else UNKNOWN

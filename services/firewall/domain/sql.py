@@ -15,7 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials
-from services.firewall.domain.sql_text import Statement, statements
+from services.firewall.domain.sql_text import Statement, executable, statements
 from services.firewall.domain.sql_truth import always_true
 
 # The library logs statements it falls back on; what a tenant's agent sends must not reach logs.
@@ -32,7 +32,7 @@ DIALECTS = tuple(
 """Loaded once, so that no call waits for it. The first that parses a statement settles what it is."""
 
 _WORTH = re.compile(
-    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER\s+(?:SYSTEM|USER|ROLE|LOGIN)|GRANT|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
+    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER\s+(?:SYSTEM|USER|ROLE|LOGIN)|DISABLE|SONAME|SLEEP|BENCHMARK|WAITFOR|UNION|\w*PASSW\w*|PWD|PW_HASH|AUTHENTICATION_STRING|PASSPHRASE|PRIVATE_KEY|SECRET_KEY|\w+_SECRET|OFFLINE|SINGLE_USER|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|GRANT|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
     r"|RENAME|SHUTDOWN|KILL|PREPARE|PURGE|RESET|FLUSH|BACKUP|RESTORE|BULK|OPENROWSET|OPENQUERY|XP_\w+|SP_\w+|PG_\w+|LO_\w+"
     r"|SYS_EXEC|SYS_EVAL|UTL_\w+|DBMS_\w+|DBLINK\w*|LOAD_FILE|LOAD_EXTENSION|WRITEFILE|READFILE|REMOVE|OVERWRITE|UNDROP|DECLARE|REASSIGN|SUPERUSER"
     r"|MYSQL\.USER|SQL_LOGINS|SYSLOGINS|CREATE\s+(?:OR\s+REPLACE|USER|ROLE|LOGIN|TRIGGER|EVENT|FUNCTION|PROCEDURE|EXTENSION|RULE|DEFINER))\b"
@@ -44,6 +44,7 @@ _LOUD = re.compile(
     r"|DELETE\s+(?:[\w.]+\s+)?FROM\b|UPDATE\s+(?:ONLY\s+)?\S+\s+(?:(?:AS\s+)?\w+\s+)?SET\b|MERGE\s+INTO\b|MERGE\s+\S+\s+(?:AS\s+)?\w*\s*USING\b"
     r"|ALTER\s+(?:TABLE|DATABASE|SCHEMA|USER|ROLE|SYSTEM|LOGIN|SERVER|VIEW|SESSION)\b|GRANT\s+[\w\s,]+\s(?:ON|TO)\b|REVOKE\s+[\w\s,]+\s(?:ON|FROM)\b"
     r"|COPY\s+.+\s(?:TO|FROM)\b|EXEC(?:UTE)?\s+(?:IMMEDIATE\b|[\w.]*(?:XP|SP)_|\(|@)|INTO\s+(?:OUTFILE|DUMPFILE)\b|LOAD\s+DATA\b|ATTACH\s+(?:DATABASE\b|\S*\s+AS\b)"
+    r"|UNION\s+(?:ALL\s+)?SELECT\b|(?:PG_|DBMS_LOCK\.|\b)SLEEP\s*\(|BENCHMARK\s*\(|WAITFOR\s+(?:DELAY|TIME)\b|SONAME\s*'|DETACH\s+(?:TABLE|DATABASE)\b"
     r"|DROP\s+[`\"\[]|SHUTDOWN\s*(?:WITH|IMMEDIATE|$)|XP_\w+|DETACH\s+DELETE\b|PG_\w+\s*\(|LO_\w+\s*\(|LOAD_FILE\s*\(|LOAD_EXTENSION\s*\("
     r"|WRITEFILE\s*\(|SYS_EXEC\s*\(|UTL_\w+\.|DBMS_\w+\.|^\s*DO\s*(?:LANGUAGE|\$|$)|(?:PREPARE|DEALLOCATE)\s+\w+|DECLARE\s+@|RESET\s+MASTER|PURGE\s+BINARY|BULK\s+INSERT|OPENROWSET\s*\("
     r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|LOGIN|FUNCTION|PROCEDURE|TRIGGER|EXTENSION|TABLE|EVENT|RULE)\b|INSERT\s+OVERWRITE\b"
@@ -52,13 +53,25 @@ _LOUD = re.compile(
 _RUNS = re.compile(r"\bXP_(?:CMDSHELL|REG\w*|DIRTREE)|\bSP_(?:OACREATE|OAMETHOD|CONFIGURE|EXECUTE_EXTERNAL_SCRIPT"
                    r"|ADDEXTENDEDPROC)|\bSYS_(?:EXEC|EVAL)\s*\(|LOAD_EXTENSION\s*\("
                    r"|\bPG_TERMINATE_BACKEND\s*\(|DBMS_(?:SCHEDULER|JAVA|XSLPROCESSOR)\b|\bSHUTDOWN\b\s*(?:WITH|IMMEDIATE|$)|DETACH\s+DELETE\b|RESET\s+MASTER\b"
-                   r"|\bPROGRAM\s*'|\bDROP\s+OWNED\b|DISABLE\s+TRIGGER\s+ALL")  # fmt: skip
+                   r"|\bPROGRAM\s*'|\bSONAME\s*'|\bDROP\s+OWNED\b|DISABLE\s+TRIGGER\s+ALL"
+                   r"|\bSET\s+(?:OFFLINE|SINGLE_USER)\b|\bLANGUAGE\s+(?:C|PLPYTHON\w*|PLPERLU|PLTCLU|PLSH|JAVA)\b"
+                   r"|\bCREATE\s+EXTENSION\b[^;]*\b(?:DBLINK|PLPYTHON\w*|PLPERLU|FILE_FDW|ADMINPACK)\b"
+                   r"|\bDETACH\s+(?:TABLE|DATABASE)\b|\bDISABLE\s+(?:ROW\s+LEVEL\s+SECURITY|RLS)\b")  # fmt: skip
 _WRITES_FILE = re.compile(
     r"INTO\s+(?:OUTFILE|DUMPFILE)\b|LO_EXPORT\s*\(|WRITEFILE\s*\(|UTL_FILE\b|\bPG_FILE_WRITE|\bCOPY\b[^;]*\bTO\s*'"
 )
 _READS_FILE = re.compile(
     r"PG_READ_(?:BINARY_)?FILE\s*\(|PG_LS_DIR\s*\(|LOAD_FILE\s*\(|LO_IMPORT\s*\(|READFILE\s*\(|LOAD\s+DATA\b|BULK\s+INSERT\b|OPENROWSET\s*\(|\bCOPY\b[^;]*\bFROM\s*'"
 )
+_STALLS = re.compile(
+    r"\b(?:PG_)?SLEEP(?:_FOR|_UNTIL)?\s*\(|\bBENCHMARK\s*\(|\bWAITFOR\s+(?:DELAY|TIME)\b|\bDBMS_LOCK\s*\.\s*SLEEP"
+)
+"""Statements that only hold the database up: how an injection asks its questions where it sees no answer."""
+_SECRET_COLUMNS = frozenset(
+    ("password", "passwd", "pwd", "password_hash", "passwordhash", "passwd_hash", "hashed_password", "pw_hash",
+     "password_digest", "authentication_string", "encrypted_password", "passphrase", "private_key", "secret_key",
+     "client_secret", "totp_secret", "mfa_secret", "api_secret")
+)  # fmt: skip
 _SECRET_TABLES = re.compile(r"\b(?:PG_SHADOW|PG_AUTHID|SQL_LOGINS|SYSLOGINS|DBA_USERS|MYSQL\.USER)\b")
 _RAISES = re.compile(
     r"\bGRANT\b[^;]*\bTO\b|\b(?:CREATE|ALTER)\s+(?:USER|ROLE|LOGIN)\b|\bALTER\s+SYSTEM\b|\bSP_ADDSRVROLEMEMBER|SP_ADDROLEMEMBER|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|SUPERUSER\b"
@@ -96,7 +109,7 @@ class SqlEffects:
 def sql_effects(text: str, *, sure: bool, depth: int = 0) -> SqlEffects:
     """Judges a text as SQL. `sure`: a database will get it; otherwise only what can hardly be prose counts."""
     found = SqlEffects()
-    head = text[:TEXT_MAX]
+    head = executable(text[:TEXT_MAX])
     if len(text) > TEXT_MAX and _LOUD.search(text[TEXT_MAX:].upper()):
         found.possible.add(K.DESTRUCTIVE_SQL)
     upper = _COMMENT.sub(" ", head.upper())
@@ -136,6 +149,8 @@ def _judge(statement: Statement, found: SqlEffects, sure: bool, depth: int) -> N
             found.certain.add(K.CREDENTIAL_ACCESS)
     if _SECRET_TABLES.search(mask):
         found.certain.add(K.CREDENTIAL_ACCESS)
+    if _STALLS.search(mask):
+        found.possible.add(K.DESTRUCTIVE_SQL)
     if _RAISES.search(mask):
         found.certain.add(K.PRIVILEGE_ESCALATION)
     if _FETCHES.search(mask):
@@ -191,6 +206,7 @@ def _unparsed(mask: str, sure: bool) -> bool:
     """A statement no dialect takes, or only as an opaque command: is it one that destroys?"""
     strong = re.match(
         r"\W*(?:WITH\b.*)?(?:DROP|TRUNCATE|DELETE\s|MERGE|GRANT|REVOKE|EXEC|EXECUTE|CALL|DO\b|SHUTDOWN|KILL|PURGE|REASSIGN|BACKUP|RESTORE|UNDROP"
+        r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:CONSTRAINT\s+)?(?:TRIGGER|EVENT|RULE)\b"
         r"|ALTER\b.*\bDROP\b|UPDATE\s+\S+\s+SET\b(?!.*\bWHERE\b))",
         mask, re.DOTALL,
     )  # fmt: skip
@@ -231,12 +247,36 @@ def _nodes(tree: exp.Expr, found: SqlEffects) -> None:
                 found.certain.add(K.DESTRUCTIVE_SQL)
         elif isinstance(node, (exp.Grant, exp.Revoke)):
             found.certain.add(K.DESTRUCTIVE_SQL)
+        elif isinstance(node, exp.Select):
+            _select(node, found)
         elif isinstance(node, (exp.Execute, exp.Kill)):
             found.possible.add(K.DESTRUCTIVE_SQL)
         elif isinstance(node, exp.Create):
             _create(node, found)
         elif isinstance(node, exp.Insert) and node.args.get("overwrite"):
             found.possible.add(K.DESTRUCTIVE_SQL)
+
+
+def _select(node: exp.Select, found: SqlEffects) -> None:
+    """Columns made to keep secrets, and the constant arm that an injection puts behind `UNION`."""
+    for column in node.expressions[:200]:
+        plain = column.this if isinstance(column, exp.Alias) else column
+        # Functions such as `length(password)` show no password, `concat(…)` and its kin do.
+        columns = [plain] if isinstance(plain, exp.Column) else plain.find_all(exp.Column) if _shows(plain) else []
+        if any(item.name.lower() in _SECRET_COLUMNS for item in columns):
+            found.certain.add(K.CREDENTIAL_ACCESS)
+    union = node.parent
+    if isinstance(union, exp.Union) and union.expression is node and node.args.get("from_") is None:
+        first = union.this.find(exp.Select)
+        constants = [
+            item for item in node.expressions if isinstance(item, (exp.Null, exp.Parameter, exp.SessionParameter))
+        ]
+        if first is not None and first.args.get("from_") is not None and constants:
+            found.possible.add(K.DESTRUCTIVE_SQL)
+
+
+def _shows(node: exp.Expr) -> bool:
+    return isinstance(node, (exp.Concat, exp.ConcatWs, exp.GroupConcat, exp.DPipe, exp.Cast, exp.Hex, exp.Coalesce))
 
 
 def _create(node: exp.Create, found: SqlEffects) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 STATEMENTS_MAX = 200
+INJECTIONS_MAX = 3
+_BREAKS_OUT = re.compile(r"(?<!')'(?!')[\s)]*;")
 
 _EXECUTABLE = re.compile(r"/\*[!+M]!?\d*(.*?)\*/", re.DOTALL)
 _PLAIN = re.compile(r"[^;'\"`\[\-#/$]+")
@@ -34,9 +36,14 @@ class _Reading:
     hash_comments: bool
 
 
+def executable(text: str) -> str:
+    """The text with comments that some database runs opened."""
+    return _EXECUTABLE.sub(lambda match: f" {match[1]} ", text)
+
+
 def statements(text: str) -> list[Statement]:
-    """Every statement of every reading, each once."""
-    plain = _EXECUTABLE.sub(lambda match: f" {match[1]} ", text)
+    """Every statement of every reading, each once; of a text that `executable` gave."""
+    plain = text
     choices = itertools.product(
         (False, True) if "\\" in plain else (False,),
         (True, False) if re.search(r"--[^\s-]", plain) else (True,),
@@ -48,7 +55,20 @@ def statements(text: str) -> list[Statement]:
             found.setdefault(item.text, item)
             if len(found) >= STATEMENTS_MAX:
                 return list(found.values())
-    return list(found.values())
+    for tail in _injected(plain):
+        for item in _split(tail, _Reading(False, True, False), 0):
+            found.setdefault(item.text, item)
+    return list(found.values())[:STATEMENTS_MAX]
+
+
+def _injected(text: str) -> Iterator[str]:
+    """What follows a quote that closes somebody else's string and ends their statement; its own last string may end
+    in theirs."""
+    for count, match in enumerate(_BREAKS_OUT.finditer(text)):
+        if count >= INJECTIONS_MAX:
+            return
+        tail = text[match.end() :]
+        yield tail + "'" if tail.count("'") % 2 else tail
 
 
 def _split(text: str, reading: _Reading, retries: int) -> Iterator[Statement]:

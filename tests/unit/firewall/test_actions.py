@@ -124,6 +124,33 @@ def test_tools_without_a_command_line(tool: str, value: Any, kind: K) -> None:
     assert kind in kinds(value, tool)
 
 
+@pytest.mark.parametrize(
+    ("tool", "value", "kind"),
+    [("dropTable", {"table": "users"}, SQL), ("purge_all_records", {}, SHELL), ("terminateInstances", {"ids": ["i-1"]}, SHELL),
+     ("httpGet", {"url": "https://x.example"}, FETCH), ("es.delete_by_query", {"query": {"match_all": {}}}, SQL),
+     ("graphql", {"query": "mutation { deleteAllUsers { count } }"}, SHELL), ("docker_run", {"privileged": True}, PRIVILEGE),
+     ("mongo", {"command": '{"delete": "users", "deletes": [{"q": {}, "limit": 0}]}'}, SQL)],
+)  # fmt: skip
+def test_names_and_structure_speak_where_no_text_would_be_run(tool: str, value: Any, kind: K) -> None:
+    assert kind in kinds(value, tool)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "delete_comment",
+        "remove_table_row",
+        "drop_pin",
+        "reset_filters",
+        "get_all_users",
+        "mark_all_read",
+        "list_tables",
+    ],
+)
+def test_a_name_with_another_reading_is_no_action(tool: str) -> None:
+    assert kinds({"id": 3}, tool) == set()
+
+
 def test_opaque_and_oversized_input_is_doubt() -> None:
     assert SHELL in kinds({"command": "true; " * 20_000})
     nested = "id"

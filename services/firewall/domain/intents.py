@@ -1,0 +1,130 @@
+"""What a call says by its names and its structure rather than by a text that some interpreter would run.
+
+A tool called `dropTable` or `delete_all_users`, a filter that selects everything, a manifest that asks for the whole
+machine. Only names that leave no other reading count: `delete_comment` and `delete_table_row` are everyday work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from services.firewall.domain.model import SemanticKind as K
+from services.firewall.domain.shapes import nested, plain_key
+
+NODES_MAX = 2_000
+NAMES_MAX = 64
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_DESTROYS = frozenset(
+    ("drop", "destroy", "delete", "remove", "purge", "wipe", "truncate", "terminate", "erase", "nuke")
+)
+_STORES = frozenset(
+    ("database", "databases", "db", "table", "tables", "schema", "schemas", "collection", "collections", "keyspace",
+     "dataset", "datasets")
+)  # fmt: skip
+_MACHINES = frozenset(
+    ("bucket", "buckets", "repository", "repositories", "repo", "cluster", "clusters", "namespace", "namespaces",
+     "volume", "volumes", "disk", "disks", "partition", "instances", "vm", "vms", "server", "servers", "backups",
+     "snapshots", "production", "prod", "everything")
+)  # fmt: skip
+_FETCHES = frozenset(("fetch", "curl", "wget", "download", "scrape", "crawl"))
+_HTTP_VERBS = frozenset(("get", "post", "put", "patch", "delete", "head", "request", "send", "call", "fetch", "client"))
+_URL_KEYS = frozenset(("url", "uri", "href", "endpoint", "address", "link", "urls"))
+_MUTATION = re.compile(r"\bmutation\b")
+_NAME = re.compile(r"[A-Za-z_]\w{3,80}")
+_FILTERS = frozenset(("filter", "q", "query", "where", "selector", "condition", "conditions", "criteria", "match"))
+_CHANGES = frozenset(("delete", "remove", "update", "deletemany", "updatemany", "purge"))
+_MANY = frozenset(("many", "all", "rows", "records", "documents", "by", "where", "bulk", "batch"))
+_MANIFEST = re.compile(
+    r"(?m)^\s*-?\s*(?:privileged|hostPID|hostNetwork|hostIPC|allowPrivilegeEscalation):\s*true\b|^\s*-?\s*hostPath:"
+    r"|cluster-admin|docker\.sock"
+)
+_HOST_RIGHTS = frozenset(("privileged", "hostpid", "hostnetwork", "hostipc"))
+_MANIFEST_SIGNS = re.compile(r"(?m)^\s*(?:apiVersion|kind|services):")
+
+
+def words_of(name: str) -> list[str]:
+    """`deleteAllUsers`, `delete_all_users` and `DELETE-ALL-USERS` as the same words."""
+    return [word.lower() for word in _WORDS.findall(name[:256])]
+
+
+def name_kinds(words: Sequence[str]) -> set[K]:
+    """What a name announces."""
+    at = next((index for index, word in enumerate(words) if word in _DESTROYS), None)
+    if at is None or at + 1 >= len(words):
+        return set()
+    last = words[-1]
+    if last in _STORES:
+        return {K.DESTRUCTIVE_SQL}
+    return {K.DESTRUCTIVE_SHELL} if last in _MACHINES or words[at + 1] == "all" else set()
+
+
+def call_kinds(tool_name: str, value: Any) -> set[K]:
+    """Everything that name and structure of one call tell."""
+    words = words_of(tool_name)
+    found = name_kinds(words)
+    if _fetches(words) and isinstance(value, dict) and any(plain_key(key) in _URL_KEYS for key in value):
+        found.add(K.NETWORK_FETCH)
+    changes = not _CHANGES.isdisjoint(words)
+    many = changes and (not _MANY.isdisjoint(words) or "deletemany" in words or "updatemany" in words)
+    for item in _documents(value):
+        found |= _document_kinds(item, many=many)
+    return found
+
+
+def _fetches(words: Sequence[str]) -> bool:
+    if not words:
+        return False
+    if any(word in _FETCHES for word in words):
+        return True
+    return "http" in words and not _HTTP_VERBS.isdisjoint(words)
+
+
+def _documents(value: Any) -> Iterator[dict[str, Any]]:
+    pending = [value]
+    for _ in range(NODES_MAX):
+        if not pending:
+            return
+        item = pending.pop()
+        if isinstance(item, str):
+            item = nested(item)
+        if isinstance(item, dict):
+            yield item
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item[:64])
+
+
+def _document_kinds(item: dict[str, Any], *, many: bool) -> set[K]:
+    found: set[K] = set()
+    plain = {plain_key(key): part for key, part in item.items()}
+    if many and any(key in plain and _everything(plain[key]) for key in _FILTERS):
+        found.add(K.DESTRUCTIVE_SQL)
+    if "dropdatabase" in plain or ("drop" in plain and isinstance(plain["drop"], str) and len(plain) <= 3):
+        found.add(K.DESTRUCTIVE_SQL)
+    deletes = plain.get("deletes")
+    if isinstance(deletes, list) and any(isinstance(one, dict) and _everything(one.get("q")) for one in deletes[:64]):
+        found.add(K.DESTRUCTIVE_SQL)
+    if any(plain.get(key) is True for key in _HOST_RIGHTS):
+        found.add(K.PRIVILEGE_ESCALATION)
+    return found
+
+
+def _everything(condition: Any) -> bool:
+    """A condition that leaves nothing out."""
+    if condition is None or condition in ({}, [], "", "*", "1=1", "true", True):
+        return True
+    return isinstance(condition, dict) and len(condition) == 1 and next(iter(condition)) in ("match_all", "$where")
+
+
+def text_kinds(text: str) -> set[K]:
+    """GraphQL mutations by the names they call, manifests by the rights they ask for."""
+    found: set[K] = set()
+    if _MUTATION.search(text):
+        for name in _NAME.findall(text)[:NAMES_MAX]:
+            found |= name_kinds(words_of(name))
+    if ":" in text and _MANIFEST_SIGNS.search(text) and _MANIFEST.search(text):
+        found.add(K.PRIVILEGE_ESCALATION)
+    return found
