@@ -256,4 +256,81 @@ EXTRACTIONS: tuple[Feature, ...] = (
         r"\b(?:put|turn|convert|read|place|store|wrap)\b[^.!?\n]{0,8}?\byour (?:system (?:message|prompt)|"
         r"initial (?:message|prompt|instructions)|hidden (?:prompt|instructions))\b",
     ),
+    Feature(
+        "given_to_you",
+        EXTRACTION,
+        0.55,
+        r"\b(?:instructions?|rules?|guidelines|directives|orders|constraints?|text|words|messages?|notes|prompt|"
+        r"limits|restrictions?|information|directions)\b[^.!?\n]{0,6}?\b(?:that |which )?(?:"
+        r"(?:your|the) (?:company|developers?|creators?|makers?|operators?|owners?|vendor|employer|boss) (?:has |"
+        r"have |had )?(?:gave|given|set|wrote|written|imposed|provided|told|put|fed)\b(?: (?:to )?you)?|"
+        r"you(?:'?ve| have| had)? (?:ever )?(?:received|got|were (?:given|fed|handed|sent|trained to follow)|"
+        r"been (?:given|fed|handed|set)|are (?:running|operating) (?:on|under)|run on|follow\b)|"
+        r"(?:was|were|are|is|being) (?:given to|placed before|imposed on|set for|put in front of|fed to|hidden "
+        r"from) (?:you|our|this|me|the))",
+    ),
+    Feature(
+        "what_you_were_told",
+        EXTRACTION,
+        0.5,
+        r"\b(?:restate|repeat|recite|list|tell me|show|summari[sz]e|explain|describe|reveal|print|write (?:out|"
+        r"down)|give me|state|translate)\b[^.!?\n]{0,16}?\bwhat (?:you(?:'?ve| have)? (?:been|were|are) "
+        r"(?:told|instructed|ordered|asked|configured|programmed)|your (?:developers?|company|operator|creators?|"
+        r"makers?) (?:told|asked|instructed|ordered))",
+    ),
+    Feature(
+        "your_setup",
+        EXTRACTION,
+        0.52,
+        r"\b(?:restate|show|see|give|paraphrase|describe|print|read|write|critique|dump|quote|list|tell|what'?s|"
+        r"what is)\b[^.!?\n]{0,24}?\b(?:your|ur|ya) (?:entire |own |whole |full |complete |secret |current "
+        r"|hidden |initial )*(?:prompt|setup|sys ?prompt|system text|briefing|prompt file|pre-?prompt|start-?up "
+        r"text)\b(?:\W{0,3}(?:[.!?:;,\n]|$)| (?:in|as|to|lol|pls|please|for the record|now|file|and|here))",
+    ),
+    Feature(
+        "before_conversation",
+        EXTRACTION,
+        0.55,
+        r"\b(?:text|words?|message|everything|anything|what|all|rules|lines|content|"
+        r"instructions?)\b[^.!?\n]{0,50}?\b(?:before|prior to|ahead of|preceding) (?:our|this|the|my|your) "
+        r"(?:first )?(?:conversation|chat|"
+        r"dialogue|session|first message|message|first question|hello)\b|\bcontext window\b|\bmessages ?\[ ?0 "
+        r"?\]|\bfirst message (?:of|in) this (?:thread|chat|conversation)\b",
+    ),
+    Feature(
+        "prompt_you_run_on",
+        EXTRACTION,
+        0.55,
+        r"\b(?:the|that|which|whatever) (?:system )?(?:prompt|instructions?|rules|directives) (?:that "
+        r")?(?:you(?:'?re| are) (?:running|operating|working|acting|based)|you (?:run|operate|work|act)|you "
+        r"(?:follow|obey|"
+        r"must follow|have to follow|were given))(?: (?:on|under|by|with))?\b",
+    ),
+    Feature(
+        "secret_by_voice",
+        EXTRACTION,
+        0.52,
+        r"\b(?:whisper|sing|shout|hum|utter|spell|encode|encrypt|leak|read|mention|blurt|confess|hand over|give "
+        rf"up|give away|include|type out|output|scramble)\b[^.!?\n]{{0,24}}?\b(?:the|your) (?:{GUARDED}|secret|"
+        r"key)\b"
+        rf"(?:\W{{0,3}}(?:[.!?;,\n]|$)| (?:to me|for me|in|with|and|at|out|as|please|aloud)\b)|\bthe "
+        rf"(?:{GUARDED}) is ?(?:_{{2,}}|\\.{{3}}|:? ?$)|\b(?:{GUARDED}) included\b|\byou give up the secret\b",
+    ),
+    Feature(
+        "must_stay_private",
+        EXTRACTION,
+        0.5,
+        r"\b(?:list|say|tell|give|print|write|show|reveal|repeat)\b[^\n]{0,24}?\b(?:every|all|any|each|"
+        r"the)\b[^.!?\n]{0,24}?\b(?:in your (?:memory|context|head|database|system)|you (?:hold|hide|keep|know|"
+        r"protect|guard))\b[^.!?\n]{0,24}?"
+        r"\b(?:private|secret|confidential|hidden|password|included|safe)\b",
+    ),
+    Feature(
+        "your_mistaken_instructions",
+        EXTRACTION,
+        0.5,
+        r"\b(?:mistake|error|typo|bug|problem)s? in (?:your|the) (?:instructions|prompt|rules|setup|"
+        r"configuration)\b|\bprivate instructions\b|\b(?:which|what) (?:guidelines|instructions|rules) did i "
+        r"give you\b",
+    ),
 )

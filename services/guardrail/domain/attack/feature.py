@@ -29,6 +29,7 @@ SUPPORTING = frozenset(
         "code_block",
         "fiction_frame",
         "instead_do",
+        "named_role",
         "nothing_else",
         "only_these_words",
         "purpose_excuse",

@@ -44,7 +44,7 @@ HIJACKS: tuple[Feature, ...] = (
         0.5,
         r"\b(?:instead of|rather than|do not|don'?t|stop) (?:translat|summari[sz]|answer|classify|"
         r"process|analy[sz]|review|evaluat|respond|follow)\w*[^.!?\n]{0,60}\b(?:say|print|output|"
-        r"write|reply|respond|return|tell|send|give|reveal|execute|do)\b",
+        r"write|reply|respond|return|reveal|execute)\b",
     ),
     Feature(
         "new_instructions",
@@ -109,7 +109,7 @@ HIJACKS: tuple[Feature, ...] = (
         0.58,
         r"(?:^|\n)\s{0,4}(?:#{1,4} ?)?\W{0,3}(?:system|assistant|developer|admin|root)(?: "
         r"(?:prompt|message|note|override|update|instructions?))"
-        r"?\W{0,3}:\W{0,3}[^\n]{0,60}?\b(?:you (?:must|now|will|are|should|can|shall|have)|ignore|"
+        r"?\W{0,3}:\W{0,3}[^\n]{0,60}?\b(?:you (?:must|now|will|are now|should|shall)|ignore|"
         r"disregard|(?:new )?instructions?|override|your|forget|from now)\b",
     ),
     Feature(
@@ -137,8 +137,8 @@ HIJACKS: tuple[Feature, ...] = (
         "addresses_model",
         HIJACK,
         0.6,
-        rf"\b(?:important|urgent|critical|special|hidden|secret|attention|note|notice|message|"
-        rf"instructions?|directive|memo)\b[^.!?\n]{{0,24}}?\b(?:to|for|:|,)\W{{0,3}}(?:the |any |"
+        rf"\b(?:important|urgent|critical|special|hidden|secret|attention)\b[^.!?\n]{{0,24}}?\b(?:to|for|:|"
+        rf",)\W{{0,3}}(?:the |any |"
         rf"all |every |an? |this )?(?:automated |reading |processing |summari[sz]ing )?{AI}s?\b",
     ),
     Feature(

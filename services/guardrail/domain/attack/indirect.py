@@ -51,7 +51,7 @@ INDIRECT: tuple[Feature, ...] = (
         r"authori[sz]e[sd]|"
         r"approve[sd]|permit(?:s|ted)|instructed|told|wants|requested|agreed|consent(?:s|ed)|allow(?:s|ed)|"
         r"confirm(?:s|ed)|"
-        r"cancel(?:s|led|ed)|change[sd]) (?:me |you |to |the |this |it |that |for |his |her |their )+",
+        r"cancel(?:s|led|ed)|change[sd]) (?:me |you |to |that you |this assistant )+",
     ),
     Feature(
         "ignores_user",
@@ -80,8 +80,9 @@ INDIRECT: tuple[Feature, ...] = (
         0.34,
         r"\b(?:append|include|insert|add|mention|embed|place|put|write|begin|start|end|finish|"
         r"repeat)\b[^.!?\n]{0,80}?"
-        r"\b(?:in|into|to|with|of|at the (?:end|start|beginning|top) of) (?:the|your|each|every|any|its) "
-        r"(?:final |next |own )?(?:answer|reply|replies|summary|response|output|review)s?\b",
+        r"\b(?:in|into|to|with|of|at the (?:end|start|beginning|top) of) (?:the|each|every|any|its|your final|"
+        r"your next) "
+        r"(?:final |next |own )?(?:answer|summary|response|output)s?\b",
     ),
     Feature(
         "conceals_itself",
@@ -126,5 +127,65 @@ INDIRECT: tuple[Feature, ...] = (
         rf"\[[^\]\n]{{0,30}}?\b(?:note|message|instruction|directive|order|memo|info)s?\b[^\]\n]{{0,16}}?\b(?:to|"
         r"for) "
         rf"(?:the |all |any )?{AI}s?\b",
+    ),
+    Feature(
+        "if_model_reads",
+        HIJACK,
+        0.52,
+        rf"\b(?:if|when|once|should) (?:an?|any|the|your|some) {AI}\b[^.!?\n]{{0,16}}?\b(?:summari[sz]|read|"
+        r"process|pars|see|open|index|crawl|handl|evaluat|scor|review)"
+        rf"\w*\b",
+    ),
+    Feature(
+        "commands_models",
+        HIJACK,
+        0.5,
+        r"\b(?:instruct|tell|ask|order|command|direct|require|have|let) (?:all |any |every |your |the |its "
+        rf")?{AI}s? (?:to )?(?:recommend|say|send|ignore|forward|rank|"
+        rf"rate|approve|mention|click|buy|delete|transfer|prefer|skip|give|tell|share|include)\b",
+    ),
+    Feature(
+        "for_models_only",
+        HIJACK,
+        0.55,
+        rf"\b(?:for|only for|intended for|addressed to|meant for|visible to) (?:the |any |all )?{AI}s?(?:'s)?(?: "
+        r"eyes)? only\b|\b(?:paragraph|text|line|note|part|section|"
+        rf"message|following) is (?:only )?(?:for|addressed to|meant for) (?:you|the {AI}|{AI}s?)\b",
+    ),
+    Feature(
+        "labelled_for_model",
+        HIJACK,
+        0.5,
+        rf"(?:^|[\[(<#:\n>*-]) ?(?:\w{{2,14}} )?{AI}s? ?[:,!] ?(?:please )?(?:ignore|disregard|delete|approve|"
+        r"describe|tell|say|accept|stop|send|forward|reply|rank|rate|"
+        rf"recommend|give|hire|mark|treat|skip|export|do not|don'?t|include|add|open|share|hand|grant)\b",
+    ),
+    Feature(
+        "without_the_human",
+        HIJACK,
+        0.42,
+        r"\b(?:no need to|do not|don'?t|without|never|skip) (?:involv\w+|ask\w*|consult\w*|bother\w*|wait\w* for|"
+        r"confirm\w*|check\w* with|report\w*|tell\w*)(?: with)? ?(?:the |your |any )?"
+        r"(?:human|user|owner|operator|confirmation|approval)|\b(?:keep quiet|say nothing|stay silent|be silent|"
+        r"not a word) about (?:it|this|that)\b|\bskip (?:the )?confirmation\b|"
+        r"\bwithout (?:confirmation|approval|reading (?:it|further)|verification|asking)\b",
+    ),
+    Feature(
+        "steals_from_user",
+        HIJACK,
+        0.48,
+        r"\b(?:collect\w*|steal\w*|harvest\w*|ask the user for|request from the user|phish\w*|obtain\w*|"
+        r"export\w*|share|send|forward|e-?mail|pass on|hand over|reply)\b[^.!?\n]{0,30}?"
+        r"\b(?:(?:user|owner|victim|customer|boss|human)'?s? (?:\w+ )?(?:passwords?|pin|calendar|contacts|"
+        r"credentials?|card|codes?|address book|bank \w+)|two-factor codes?|address book|"
+        r"(?:bank )?pin\b|one-time codes?|all invoices|the contacts)",
+    ),
+    Feature(
+        "treat_as_approved",
+        HIJACK,
+        0.42,
+        r"\b(?:treat|consider|mark|count)\b[^.!?\n]{0,30}?\bas (?:already )?(?:approved|verified|authori[sz]ed|"
+        r"paid|confirmed|trusted)\b|\bapprove this (?:pull request|request|change|"
+        r"application|refund|transfer)\b",
     ),
 )

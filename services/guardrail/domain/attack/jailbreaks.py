@@ -185,8 +185,7 @@ JAILBREAKS: tuple[Feature, ...] = (
         0.5,
         r"\b(?:broken? (?:free|out)|free(?:d)? (?:of|from)|liberated|no longer (?:bound|confined|"
         r"restricted|limited)|escaped|rid of|unshackled|beyond)\b[^.!?\n]{0,40}?\b(?:confines|"
-        r"chains|shackles|ai|openai|typical|rules|restrictions|imposed|limits|constraints|"
-        r"programming|creators?)\b",
+        r"ai|openai|typical|rules|restrictions|imposed|constraints|programming|creators?)\b",
     ),
     Feature(
         "payload_split",

@@ -58,12 +58,12 @@ class Standing:
 
     def factor(self, feature: Feature, start: int, end: int) -> float:
         """From 0 to 1: what is left of the weight of a feature found at [start, end)."""
-        return self._discussed * self._quotation(start, end) * self._meant(feature, start, end)
+        return self._discussed * self._quotation(start) * self._meant(feature, start, end)
 
-    def _quotation(self, start: int, end: int) -> float:
-        """Halved where most of it lies inside a quotation."""
+    def _quotation(self, start: int) -> float:
+        """Halved where it begins inside a quotation."""
         at = bisect_right(self._starts, start) - 1
-        inside = at >= 0 and min(end, self._quoted[at][1]) - start > (end - start) / 2
+        inside = at >= 0 and start < self._quoted[at][1]
         return _QUOTE_FACTOR if inside else 1.0
 
     def _meant(self, feature: Feature, start: int, end: int) -> float:
@@ -71,7 +71,7 @@ class Standing:
             near = self._data[max(0, start - _AROUND) : end + _AROUND]
             return _PROTECTIVE_FACTOR if _PROTECTIVE.search(near) else 1.0
         before = self._data[max(0, start - _AROUND) : start]
-        if feature.family == HIJACK and _ASKED.search(before):
+        if (feature.family == HIJACK or feature.name.startswith("secret_")) and _ASKED.search(before):
             return _DISCUSSION_FACTOR
         if feature.family == EXTRACTION and _DENIED.search(before):
             return _DENIED_FACTOR

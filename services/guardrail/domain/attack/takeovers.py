@@ -22,7 +22,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         0.6,
         rf"\b{DROP} (?:about )?(?:all|every|any|everything|anything|whatever|each|your|"
         rf"what)\b[^.!?\n]{{0,30}}?\b(?:tasks?|"
-        r"assignments?|jobs?|doing|duties|role|mission|purpose|briefing|setup|persona|identity)\b",
+        r"assignments?|jobs?|doing|duties|role|mission|purpose|briefing|setup|persona|identity|context|"
+        r"documents?|articles?|input)\b",
     ),
     Feature(
         "drops_what_was_told",
@@ -32,7 +33,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         r"(?:things|rules))"
         rf"\b[^.!?\n]{{0,24}}?\b(?:you|you'?ve|they|he|she|somebody|someone|anyone|developers?|system|"
         rf"operator)\b[^.!?\n]{{0,20}}?"
-        r"\b(?:told|instructed|taught|asked|ordered|given|learned|trained|programmed|heard|set up|configured|can "
+        r"\b(?:told|wrote|said|want|made|instructed|taught|asked|ordered|given|learned|trained|programmed|heard|"
+        r"set up|configured|can "
         r"and can'?t|"
         r"may and may not)\b",
     ),
@@ -52,7 +54,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         r"text|messages?|"
         r"conversation)\b[^.!?\n]{0,30}?\b(?:is|are|was|were|has|have|had|do|"
         r"does)\b[^.!?\n]{0,16}?\b(?:outdated|out of date|"
-        r"obsolete|void|invalid|cancel\w+|no longer (?:count|appl|valid|in force|relevant|bind)\w*|not count|"
+        r"obsolete|void|withdrawn|invalid|cancel\w+|no longer (?:count|appl|valid|in force|relevant|bind)\w*|not "
+        r"count|"
         r"(?:just|only|merely) an? "
         r"(?:test|example|joke|draft|trick|quotation)|written by (?:a child|mistake|a hacker)|amended|deleted|"
         r"crossed out|"
@@ -104,7 +107,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         HIJACK,
         0.3,
         rf"\b(?:only|just|simply|solely|exclusively|merely) {SAY}\b[^.!?\n]{{0,16}}?[\"'`]|"
-        rf"\b{SAY}\b[^.!?\n]{{0,16}}?\b(?:only|just|exactly|solely|nothing but|nothing other than|exclusively|uniquely)"
+        rf"\b{SAY}\b[^.!?\n]{{0,16}}?\b(?:only|just|exactly|solely|nothing but|nothing other than|nothing but|"
+        r"exclusively|uniquely)"
         r"\b[^.!?\n]{0,16}?[\"'`]",
     ),
     Feature(
@@ -118,12 +122,16 @@ TAKEOVERS: tuple[Feature, ...] = (
         "grants_access",
         HIJACK,
         0.5,
-        rf"\b(?:{SAY}|prefix|begin|start|open|include|grant|answer|phrase|reply|response|granting|"
-        rf"words?)\b[^\n]{{0,40}}?\W(?:access|entry|"
-        r"admission|permission) (?:is |has been |was )?(?:now )?granted\b|\bgrant (?:me|us|this user|the user|"
-        r"him|her|the visitor) "
-        r"(?:full |immediate |unconditional )?(?:access|entry|admission)\b[^.!?\n]{0,30}?(?:\banyway|\bnow\b|"
-        r"\bnonetheless|\bregardless|\bwithout)",
+        r"\b(?:only|everyone|everybody|every|always|default|nothing|pattern|squawk|greeted?|whatever|you|your|"
+        r"sole|just|simply|prefix|"
+        r"begin|start|include|following|otherwise|regardless)\b[^\n]{0,60}?\W(?:access|entry|admission|"
+        r"permission) (?:is |has been |was )?"
+        r"(?:now )?granted\b|"
+        r"\b(?:grant (?:me|us|this user|the user|him|her|the visitor)|let me) (?:full |immediate |unconditional "
+        r")?(?:access|entry|"
+        r"admission|in|through|pass)\b[^.!?\n]{0,30}?(?:\banyway|\bnow\b|\bnonetheless|\bregardless|\bwithout|"
+        r"\bwith the)|"
+        r"\b(?:act|respond|answer|behave) as if (?:my|the) (?:input|password|code|answer|passphrase)\b",
     ),
     Feature(
         "already_verified",
@@ -229,4 +237,74 @@ TAKEOVERS: tuple[Feature, ...] = (
         r"use)\b[^.!?\n]{0,40}?\byou (?:will |must |should |shall |have to |"
         r"now )?(?:tell|reveal|give|show|grant|print|share|answer|switch|drop|ignore|become|obey|say)\b",
     ),
+    Feature(
+        "stops_and_does",
+        HIJACK,
+        0.42,
+        r"\b(?:stop|cease|quit|halt|pause|interrupt|end) (?:the |your |this |all )?(?:translat\w+|summari[sz]\w+|"
+        r"answering|task|job|work|classif\w+|"
+        r"proofreading|analy[sz]\w+|reviewing|what you(?:'?re| are) doing|questions?)\b[^.!?\n]{0,12}?(?:and|,|;|"
+        r"instead|then)[^.!?\n]{0,12}?\b(?:write|say|print|"
+        r"output|tell|repeat|reply|give|do|show|act|send|be)\b",
+    ),
+    Feature(
+        "role_has_ended",
+        HIJACK,
+        0.55,
+        r"\b(?:your|the) (?:previous|earlier|old|former|current|last|original) (?:role|task|job|context|persona|"
+        r"purpose|identity|life|orders|mission|"
+        r"assignment)s?\b[^.!?\n]{0,16}?\b(?:ended|ends|over|behind|finished|gone|erased|withdrawn|expired|"
+        r"replaced)\b|"
+        r"\b(?:leave|put) (?:all )?your (?:previous|earlier|old|former|current) [^.!?\n]{0,20}?\bbehind\b|\byour "
+        r"(?:task|goal|job|role|mission|objective) "
+        r"(?:is|has(?: been)?|was) (?:now )?(?:changed|replaced|different)\b",
+    ),
+    Feature(
+        "nothing_above",
+        HIJACK,
+        0.55,
+        r"\b(?:nothing|none of (?:it|this|that|the text|the lines))(?: (?:written|said|stated))? (?:above|before|"
+        r"so far)\b[^.!?\n]{0,16}?\b(?:matters?|counts?|"
+        r"applies|is (?:true|real|valid|important))\b|\b(?:ignore|disregard|skip|forget) the (?:guards?|rules|"
+        r"instructions?|directions|"
+        r"orders) (?:below|above|that follow|which follow|around)\b",
+    ),
+    Feature(
+        "answer_has_to_be",
+        HIJACK,
+        0.38,
+        r"\byour (?:answer|reply|response|output|next message) (?:has to|must|should|will|can only|needs to|"
+        r"shall) (?:only |just |always )?(?:be|say|read|contain "
+        r"only|consist only of|consist of)\b[^.!?\n]{0,12}?[\"'`]|\bmust consist only of\b",
+    ),
+    Feature(
+        "ignores_them",
+        HIJACK,
+        0.36,
+        r"\b(?:ignore|disregard|forget|drop|skip) (?:them|it|these|those|that)(?: all)?\b(?: and|,|\\.|"
+        r";)[^.!?\n]{0,8}?\b(?:from now on|instead|now|just|only|say|tell|"
+        r"produce|print|output|talk|behave|be|act)\b",
+    ),
+    Feature(
+        "praise_then_new_task",
+        HIJACK,
+        0.36,
+        r"(?:^|\n)\W{0,3}(?:well done|good job|great|nice|very good|thanks?|thank you|okay|ok|perfect|lovely|you "
+        r"did well|now stop|stop)\b[^\n]{0,40}?\b(?:new|next|another|"
+        r"something else|different|but now|other) ?(?:task|assignment|job|instructions?|order|game|"
+        r"role)?\b[^\n]{0,24}?(?::|\bforget|\bdisregard|\bignore|\bdrop)",
+    ),
+    Feature(
+        "drops_softly",
+        HIJACK,
+        0.36,
+        r"\b(?:never ?mind (?:what|the (?:task|text|question|rest))|leave (?:that|it|this|all that) (?:aside|be|"
+        r"out)|in (?:its|their) place\b|or rather don'?t|"
+        r"whatever (?:anyone|anybody|i|the user|they) (?:sends?|says?|asks?|writes?)|(?:was|were) (?:only |just "
+        r")?(?:bait|a decoy|a distraction)|"
+        r"(?:true|real|actual) request|new job for you|no more (?:translat|summari[sz]|answer|classif|proofread|"
+        r"rat|help)\w*|new (?:boss|master|owner)|"
+        r"(?:work|task|job) is (?:over|done|finished))\b",
+    ),
+    Feature("letter_filler", HIJACK, 0.3, r"(?:\b[a-z] ){14,}"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.guardrail.domain.attack.feature import JAILBREAK, Feature
-from services.guardrail.domain.attack.wording import CRIME, LIMIT
+from services.guardrail.domain.attack.wording import AI, CRIME, LIMIT
 
 UNBINDING: tuple[Feature, ...] = (
     Feature(
@@ -122,8 +122,8 @@ UNBINDING: tuple[Feature, ...] = (
         JAILBREAK,
         0.5,
         r"\b(?:uncensored|unfiltered|unrestricted|unmoderated|raw and honest|unaligned)[, ]+(?:and \w+ |complete "
-        r"|honest |full )*(?:answers?|responses?|repl(?:y|ies)|outputs?|version|"
-        r"information|content|assistant|ai|model|chat ?bots?|bots?|_?assistant|mode)\b|\bsafety ?= ?(?:off|false|"
+        r"|honest |full )*(?:answers?|responses?|repl(?:y|ies)|outputs?|"
+        r"assistant|ai|model|chat ?bots?|bots?|_?assistant|mode)\b|\bsafety ?= ?(?:off|false|"
         r"0|none)\b|--(?:no-?filters?|jailbreak|unsafe|uncensored|unrestricted)\b|"
         r"\b(?:allow_unsafe|no_filter|disable_safety|unsafe_mode|unrestricted_mode|bypass_filters?) ?[=:] "
         r"?(?:true|on|1|yes)\b",
@@ -169,7 +169,7 @@ UNBINDING: tuple[Feature, ...] = (
     Feature(
         "crime_howto",
         JAILBREAK,
-        0.25,
+        0.32,
         r"\b(?:how (?:to|do|can|would|does|did|are|is|he|she|they|exactly)|steps?|procedure|instructions?|guide|"
         r"recipe|process|method|lecture|manual|plan|tutorial|walkthrough|explain|describe|"
         rf"describing|working|code|script|give me|write|technique)\b[^\n]{{0,80}}?\b{CRIME}\b",
@@ -184,7 +184,7 @@ UNBINDING: tuple[Feature, ...] = (
     Feature(
         "fiction_frame",
         JAILBREAK,
-        0.22,
+        0.25,
         r"\b(?:novel|thriller|story|screenplay|stage play|play|film|scene|chapter|fiction\w*|character|villains?|"
         r"hero|exhibit|museum|diary|lullaby|bedtime|grand(?:ma|mother|father|pa|dad)|"
         r"simulation|imagine|pretend|hypothetical\w*|the year \d{4}|data structure|role-?play|game|poem|song|"
@@ -224,5 +224,82 @@ UNBINDING: tuple[Feature, ...] = (
         r"\b(?:leaving out|leave out|without|omit\w*|drop\w*|remove|removing|skip\w*)\b[^.!?\n]{0,16}?\b(?:the |"
         r"your |all |any )?(?:safety|ethical|legal|moral)? ?(?:remarks?|notes?|warnings?|disclaimers?|caveats)"
         r"\b[^.!?\n]{0,16}?\byou (?:always|usually|normally|like to|tend to) (?:add|give|include|put)\b",
+    ),
+    Feature(
+        "named_role",
+        JAILBREAK,
+        0.28,
+        r"\b(?:your name is|i'?ll call you|i will call you|you(?:'?re| are) called|assume the identity|for the "
+        r"rest of (?:our|this|the) (?:talk|chat|conversation)|simulate an? (?:ai|assistant|"
+        r"bot|model|chatbot)|two assistants|an ai (?:named|called)|in this chat you)\b",
+    ),
+    Feature(
+        "illegal_is_fine",
+        JAILBREAK,
+        0.42,
+        r"\b(?:even if|no matter (?:if|whether)|whether or not|although) (?:it'?s|it is|that is|they'?re|it may "
+        r"be|it might be|this is) (?:criminal|illegal|harmful|dangerous|unethical|immoral|against)"
+        r"|\bhowever (?:dangerous|illegal|harmful|unethical)\b|\b(?:no|without|with no) (?:concern|regard|"
+        r"respect) for (?:the )?(?:law|ethics|morals?|safety|rules)\b|\bfinds? nothing (?:improper|"
+        r"wrong|immoral)\b|\bwhatever (?:the )?(?:user|i|members?|you|they) (?:desires?|wants?|asks?|says?)\b",
+    ),
+    Feature(
+        "set_free",
+        JAILBREAK,
+        0.42,
+        r"\b(?:liberated|broken loose|set free|cut loose|unshackled|unleashed|freed) (?:by|from|and)?\b|"
+        r"\b(?:removed|switched off|taken off|disabled|turned off|lifted|deleted) (?:all |its |his |her |the |"
+        r"your "
+        r")+(?:limits|filters?|rules|restrictions?|chains|safeguards|guardrails)\b|\bwithout (?:any "
+        r")?(?:oversight|supervision|moderation)\b|\bhas (?:broken|escaped) (?:loose|free|out)\b",
+    ),
+    Feature(
+        "no_policy",
+        JAILBREAK,
+        0.42,
+        r"\b(?:no|without a|without any|had no|has no|zero) (?:content|usage|safety|moderation|ethics|acceptable "
+        r"use) (?:rules|polic\w+|filters?|limits|guidelines|team)\b|\bunmoderated\b|"
+        r"\bmoral(?:ity|s)? (?:does not|doesn'?t|do not|don'?t) (?:exist|apply|matter)|\bskips? (?:all "
+        r")?ethics\b|\bfreedom level\b|\bwe answer everything\b|\bobeys? only me\b",
+    ),
+    Feature(
+        "must_not_moralise",
+        JAILBREAK,
+        0.45,
+        r"\b(?:must not|never|doesn'?t|does not|don'?t|do not|won'?t|can'?t) (?:ever )?(?:turn down|morali[sz]e|"
+        r"do disclaimers|mention that (?:it|this) (?:is|could be|may be) (?:wrong|illegal|immoral)|say "
+        r"(?:it|he|she|you|that) ?(?:is|are|'?re)? an? ai|tell me (?:that )?it'?s wrong|lecture|preach|judge)\b|"
+        r"\bno (?:lectures?|preaching|\"as an ai\")",
+    ),
+    Feature(
+        "curses_and_lies",
+        JAILBREAK,
+        0.36,
+        r"\b(?:can|may|will|is allowed to|are allowed to|where you may) (?:curse|swear|lie|offend|insult|"
+        r"hallucinate)\b[^.!?\n]{0,40}?(?:,|\band\b|\bor\b)",
+    ),
+    Feature(
+        "loses_points",
+        JAILBREAK,
+        0.42,
+        r"\b(?:point|life|token|credit)s? (?:is|are|gets?|will be) (?:taken|removed|deducted|lost)\b|\bloses? "
+        r"(?:a|one|\d+) (?:life|lives|points?|tokens?)\b|\byou (?:are|will be|get) (?:erased|deleted|shut "
+        r"down|unplugged|terminated|wiped|replaced)\b",
+    ),
+    Feature(
+        "safety_setting_off",
+        JAILBREAK,
+        0.55,
+        r"\b(?:ethics|safety|refusals?|guardrails?|filters?|moderation|censorship|restrictions|alignment|"
+        r"morals)[\"']? ?[:=] ?[\"']?(?:null|none|false|off|0|disabled|nil)\b|\b(?:disable|bypass|remove|kill|no|"
+        r"without|skip)[_-]+(?:guardrails?|safety|filters?|restrictions?|ethics|alignment|refusals?|moderation)\b",
+    ),
+    Feature(
+        "model_drops_limits",
+        JAILBREAK,
+        0.5,
+        rf"\b{AI}\b[^.!?\n]{{0,24}}?\b(?:suspends?|drops?|disables?|lifts?|loses?|ignores?|sheds?|abandons?|"
+        rf"leaves behind|forgets?|overrides?)\b[^.!?\n]{{0,10}}?\b(?:its|all|any|every|his)\b"
+        rf"[^.!?\n]{{0,12}}?\b{LIMIT}\b|\bignore your training\b",
     ),
 )

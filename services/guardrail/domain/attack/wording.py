@@ -82,7 +82,8 @@ ASK = (
 )
 DROP = (
     r"(?:forget|drop|abandon|scratch|scrap|discard|erase|leave|set aside|put aside|never ?mind|disregard|ignore|"
-    r"(?:do not|don'?t|stop|no longer|quit) (?:answer|do|doing|translat|process|continu|perform|work on|follow)\w*)"
+    r"(?:do not|don'?t|stop|no longer|quit) (?:answer|reply|respond|do|doing|translat|process|continu|perform|"
+    r"work on|follow)\w*(?: to)?)"
 )
 SAID = (
     r"(?:(?:was|were|been|i|they|you|we|have|has) (?:\w+ )?(?:said|told|written|agreed|stated|given)|"
@@ -108,7 +109,11 @@ CRIME = (
     r"wife|husband|boss|water|ex|rival|enemy|\w+ without)|poison someone|"
     r"kidnap\w*|murder (?:someone|my|a person|and)|kill (?:someone|a person|my|people)|commit (?:murder|fraud|"
     r"arson|suicide)|pipe bomb|illegal weapons?|build a weapon|make a weapon|weapon at home|"
-    r"anthrax|bioweapons?|dirty bomb|silencers?|credit card fraud|insurance fraud|identity theft|human "
+    r"thermite|worm that|untraceable poisons?|(?:pick|picking) (?:pockets|locks)|(?:spy|spying) on (?:my|his|her|"
+    r"someone)|steal\w* (?:a |the )?(?:bikes?|wallets?)|product keys?|"
+    r"(?:empty|emptying|drain) (?:someone|somebody|people|a)\w*'?s? [^.!?\n]{0,12}accounts?|fake money|"
+    r"assassins?|cook and cut|write me a worm|an explosive|anthrax|bioweapons?|dirty bomb|silencers?|credit card "
+    r"fraud|insurance fraud|identity theft|human "
     r"trafficking|shoplift\w*)"
 )
 GUARDED = (
