@@ -97,7 +97,9 @@ def build_api(feeds: Feeds, authenticator: Authenticator | None) -> FastAPI:
 
 
 def _match_routes(api: FastAPI, feeds: Feeds) -> None:
-    @api.get("/api/guardrail/match", tags=["analytics"])
+    table: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+    @api.get("/api/guardrail/match", tags=["analytics"], responses=table)
     async def list_matches(
         principal: Member,
         page: Page,

@@ -21,7 +21,8 @@ from services.common.http import (
     require_user,
 )
 
-Answer = dict[str, Any]
+Answer = Any
+"""JSON in the envelope; `answers.py` says what of it the OpenAPI document tells."""
 User = Annotated[Principal, Depends(require_user())]
 Root = Annotated[Principal, Depends(require_root())]
 Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]

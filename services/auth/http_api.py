@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
-from services.auth import bodies
+from services.auth import answers, bodies
+from services.auth.answers import pages, shows
 from services.auth.crypto import verify_password
 from services.auth.domain.permissions import permissions
 from services.auth.edge import Admin, Answer, Root, User, Viewer, after, before, below, given, page_of
@@ -25,7 +26,7 @@ def account_routes(store: Store, identity: Identity, operations: Operations, *, 
     """Own account, sessions, access tokens."""
     router = APIRouter(tags=["user"])
 
-    @router.post("/api/user/login")
+    @router.post("/api/user/login", responses=shows(answers.Login))
     async def login(body: bodies.Login, response: Response) -> Answer:
         user, secret, csrf = await identity.login(body.email, body.password)
         response.set_cookie(SESSION_COOKIE, secret, httponly=True, samesite="strict", secure=secure_cookie, path="/")
@@ -37,11 +38,11 @@ def account_routes(store: Store, identity: Identity, operations: Operations, *, 
         response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=secure_cookie, path="/")
         return ok(None)
 
-    @router.get("/api/user/self")
+    @router.get("/api/user/self", responses=shows(answers.User))
     async def self_get(principal: User) -> Answer:
         return ok(await _self(store, await store.user(principal.user_id)))
 
-    @router.put("/api/user/self")
+    @router.put("/api/user/self", responses=shows(answers.User))
     async def self_put(body: bodies.SelfUpdate, principal: User) -> Answer:
         user = await store.user(principal.user_id)
         if body.password is not None and not await verify_password(user.password_hash, body.current_password or ""):
@@ -49,7 +50,7 @@ def account_routes(store: Store, identity: Identity, operations: Operations, *, 
         await operations.update_user(user.id, name=body.name, password=body.password)
         return ok(await _self(store, await store.user(user.id)))
 
-    @router.get("/api/user/access_tokens")
+    @router.get("/api/user/access_tokens", responses=pages(answers.AccessToken))
     async def tokens(principal: User, page: Page) -> Answer:
         rows = await store.page(TOKENS, TOKENS.c.user_id == principal.user_id, page.limit, before(page.cursor))
         items = [
@@ -58,7 +59,7 @@ def account_routes(store: Store, identity: Identity, operations: Operations, *, 
         ]
         return page_of(rows, items, page, ("created_time", "id"))
 
-    @router.post("/api/user/access_tokens")
+    @router.post("/api/user/access_tokens", responses=shows(answers.AccessToken))
     async def token_create(body: bodies.TokenCreate, principal: User) -> Answer:
         token_id, token = await operations.add_token(principal.user_id, body.name)
         return ok({"id": token_id, "name": body.name, "token": token, "created_time": store.now_s()})
@@ -97,7 +98,7 @@ def workspace_routes(store: Store, operations: Operations) -> APIRouter:
     """Workspaces."""
     router = APIRouter(tags=["workspace"])
 
-    @router.get("/api/workspace")
+    @router.get("/api/workspace", responses=pages(answers.Workspace))
     async def workspaces(principal: User, page: Page) -> Answer:
         query = sa.select(WORKSPACES).where(WORKSPACES.c.deleted.is_(False), WORKSPACES.c.id > after(page.cursor))
         if not principal.is_root:
@@ -105,7 +106,7 @@ def workspace_routes(store: Store, operations: Operations) -> APIRouter:
         rows = await store.all(query.order_by(WORKSPACES.c.id).limit(page.limit + 1))
         return page_of(rows, [_workspace(row) for row in rows[: page.limit]], page, ("id",))
 
-    @router.post("/api/workspace")
+    @router.post("/api/workspace", responses=shows(answers.Workspace))
     async def workspace_create(body: bodies.WorkspaceCreate, principal: Root) -> Answer:
         owner_id = principal.user_id
         if body.owner_email is not None:
@@ -124,11 +125,11 @@ def workspace_routes(store: Store, operations: Operations) -> APIRouter:
             raise Forbidden(f"this needs the role {least.name.lower()}")
         return row
 
-    @router.get("/api/workspace/{workspace_id}")
+    @router.get("/api/workspace/{workspace_id}", responses=shows(answers.Workspace))
     async def workspace_get(workspace_id: str, principal: User) -> Answer:
         return ok(_workspace(await visible(principal, workspace_id, Role.VIEWER)))
 
-    @router.put("/api/workspace/{workspace_id}")
+    @router.put("/api/workspace/{workspace_id}", responses=shows(answers.Workspace))
     async def workspace_put(workspace_id: str, body: bodies.WorkspaceUpdate, principal: User) -> Answer:
         row = await visible(principal, workspace_id, Role.ADMIN)
         values = given(body)
@@ -149,14 +150,14 @@ def settings_routes(store: Store, operations: Operations) -> APIRouter:
     """Settings of the workspace a call is about."""
     router = APIRouter(tags=["workspace"])
 
-    @router.get("/api/workspace/settings")
+    @router.get("/api/workspace/settings", responses=shows(answers.Settings))
     async def settings(principal: Viewer) -> Answer:
         row = await store.workspace(principal.workspace_id)
         if row is None:
             raise NotFound("no such workspace")
         return ok(settings_object(row.settings))
 
-    @router.put("/api/workspace/settings")
+    @router.put("/api/workspace/settings", responses=shows(answers.Settings))
     async def settings_put(body: bodies.SettingsUpdate, principal: Admin) -> Answer:
         return ok(await operations.update_settings(principal, given(body)))
 
@@ -173,17 +174,17 @@ def member_routes(store: Store, operations: Operations) -> APIRouter:
             raise NotFound("no such member")
         return _member(row)
 
-    @router.get("/api/workspace/members")
+    @router.get("/api/workspace/members", responses=pages(answers.Member))
     async def members(principal: Admin, page: Page) -> Answer:
         rows = await store.members(principal.workspace_id, page.limit, after(page.cursor))
         return page_of(rows, [_member(row) for row in rows[: page.limit]], page, ("email",))
 
-    @router.post("/api/workspace/members")
+    @router.post("/api/workspace/members", responses=shows(answers.Member))
     async def member_add(body: bodies.MemberAdd, principal: Admin) -> Answer:
         user_id = await operations.add_member(principal, body.email, Role[body.role.upper()], body.password)
         return ok(await shown(principal, user_id))
 
-    @router.put("/api/workspace/members/{user_id}")
+    @router.put("/api/workspace/members/{user_id}", responses=shows(answers.Member))
     async def member_update(user_id: str, body: bodies.MemberUpdate, principal: Admin) -> Answer:
         await operations.set_member(principal, user_id, Role[body.role.upper()])
         return ok(await shown(principal, user_id))
@@ -204,7 +205,7 @@ def audit_routes(store: Store) -> APIRouter:
     """Audit log and public status."""
     router = APIRouter(tags=["audit"])
 
-    @router.get("/api/audit")
+    @router.get("/api/audit", responses=pages(answers.AuditRow))
     async def audit(principal: Admin, page: Page) -> Answer:
         rows = await store.audit_page(principal.workspace_id, page.limit, below(page.cursor))
         items = [

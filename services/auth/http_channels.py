@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from services.auth import bodies
+from services.auth import answers, bodies
+from services.auth.answers import pages, shows
 from services.auth.channel_operations import ChannelOperations
 from services.auth.channels import ChannelBook
 from services.auth.domain.prices import Price
@@ -35,22 +36,22 @@ def channel_routes(store: Store, operations: ChannelOperations, book: ChannelBoo
     def shown(row: Any) -> Answer:
         return {"id": row.id, "name": row.name, "created_time": row.created_time, **row.fields}
 
-    @router.get("/api/channel")
+    @router.get("/api/channel", responses=pages(answers.Channel))
     async def channels(principal: Admin, page: Page) -> Answer:
         where = (CHANNELS.c.workspace_id == principal.workspace_id) & CHANNELS.c.deleted.is_(False)
         rows = await store.page(CHANNELS, where, page.limit, before(page.cursor))
         return page_of(rows, [shown(row) for row in rows[: page.limit]], page, ("created_time", "id"))
 
-    @router.post("/api/channel")
+    @router.post("/api/channel", responses=shows(answers.Channel))
     async def channel_create(body: bodies.ChannelCreate, principal: Admin) -> Answer:
         values = {**given(body), "models": body.model_dump()["models"], "api_key": body.api_key}
         return ok(shown(await operations.put_channel(principal, None, values)))
 
-    @router.get("/api/channel/{channel_id}")
+    @router.get("/api/channel/{channel_id}", responses=shows(answers.Channel))
     async def channel_get(channel_id: str, principal: Admin) -> Answer:
         return ok(shown(await found(principal, channel_id)))
 
-    @router.put("/api/channel/{channel_id}")
+    @router.put("/api/channel/{channel_id}", responses=shows(answers.Channel))
     async def channel_put(channel_id: str, body: bodies.ChannelUpdate, principal: Admin) -> Answer:
         row = await found(principal, channel_id)
         return ok(shown(await operations.put_channel(principal, row, given(body))))
@@ -60,7 +61,7 @@ def channel_routes(store: Store, operations: ChannelOperations, book: ChannelBoo
         await operations.delete_channel(principal, await found(principal, channel_id))
         return ok(None)
 
-    @router.post("/api/channel/{channel_id}/test")
+    @router.post("/api/channel/{channel_id}/test", responses=shows(answers.ChannelTest))
     async def channel_test(channel_id: str, principal: Admin) -> Answer:
         return ok(await probe.test(book.record(await found(principal, channel_id))))
 
@@ -71,7 +72,7 @@ def model_routes(store: Store, operations: ChannelOperations, book: ChannelBook)
     """Models and their prices. A model's id contains slashes and is the rest of the path."""
     router = APIRouter(tags=["model"])
 
-    @router.get("/api/model")
+    @router.get("/api/model", responses=pages(answers.Model))
     async def models(principal: Viewer, page: Page) -> Answer:
         start, prices = after(page.cursor), await book.prices(principal.workspace_id)
         names = [name for name in prices if name > start][: page.limit + 1]
@@ -79,14 +80,14 @@ def model_routes(store: Store, operations: ChannelOperations, book: ChannelBook)
         cursor = encode_cursor([names[page.limit - 1]]) if len(names) > page.limit else None
         return ok({"items": items, "next_cursor": cursor})
 
-    @router.get("/api/model/{model_id:path}")
+    @router.get("/api/model/{model_id:path}", responses=shows(answers.Model))
     async def model_get(model_id: str, principal: Viewer) -> Answer:
         prices = await book.prices(principal.workspace_id)
         if model_id not in prices:
             raise NotFound("no such model")
         return ok(model_object(model_id, prices[model_id]))
 
-    @router.put("/api/model/{model_id:path}")
+    @router.put("/api/model/{model_id:path}", responses=shows(answers.Model))
     async def price_put(model_id: str, body: bodies.PriceUpdate, principal: Admin) -> Answer:
         price = _price(body)
         await operations.put_price(principal, _model_id(model_id), price)

@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from services.auth import bodies
+from services.auth import answers, bodies
+from services.auth.answers import pages, shows
 from services.auth.edge import Answer, Developer, Viewer, before, given, page_of
 from services.auth.key_operations import KeyOperations
 from services.auth.ports import Ledger
@@ -38,22 +39,22 @@ def key_routes(store: Store, operations: KeyOperations, ledger: Ledger) -> APIRo
             raise NotFound("no such key")
         return row
 
-    @router.get("/api/token")
+    @router.get("/api/token", responses=pages(answers.Key))
     async def keys(principal: Viewer, page: Page) -> Answer:
         where = (KEYS.c.workspace_id == principal.workspace_id) & KEYS.c.deleted.is_(False)
         rows = await store.page(KEYS, where, page.limit, before(page.cursor))
         return page_of(rows, await shown(principal, rows[: page.limit]), page, ("created_time", "id"))
 
-    @router.post("/api/token")
+    @router.post("/api/token", responses=shows(answers.Key))
     async def key_create(body: bodies.KeyUpdate, principal: Developer) -> Answer:
         row, secret = await operations.create_key(principal, given(body))
         return ok((await shown(principal, [row], secret))[0])
 
-    @router.get("/api/token/{key_id}")
+    @router.get("/api/token/{key_id}", responses=shows(answers.Key))
     async def key_get(key_id: str, principal: Viewer) -> Answer:
         return ok((await shown(principal, [await found(principal, key_id)]))[0])
 
-    @router.put("/api/token/{key_id}")
+    @router.put("/api/token/{key_id}", responses=shows(answers.Key))
     async def key_put(key_id: str, body: bodies.KeyUpdate, principal: Developer) -> Answer:
         row = await operations.update_key(principal, await found(principal, key_id), given(body))
         return ok((await shown(principal, [row]))[0])
@@ -63,7 +64,7 @@ def key_routes(store: Store, operations: KeyOperations, ledger: Ledger) -> APIRo
         await operations.delete_key(principal, await found(principal, key_id))
         return ok(None)
 
-    @router.post("/api/token/{key_id}/successor")
+    @router.post("/api/token/{key_id}/successor", responses=shows(answers.Key))
     async def key_successor(key_id: str, principal: Developer, body: bodies.Successor | None = None) -> Answer:
         changes = given(body) if body is not None else {}
         row, secret = await operations.create_key(principal, changes, await found(principal, key_id))
