@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import StrictInt, StrictStr
+from pydantic import StrictInt, StrictStr, ValidationError
 
 from services.common.errors import Invalid
 from services.common.http import Body, Principal, Role, ok, require
@@ -52,6 +53,33 @@ class SimulateBody(DraftBody):
     days: StrictInt
 
 
+JSONL_TYPES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
+"""Media types of a bare corpus."""
+_EVALUATION = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": EvaluateBody.model_json_schema()},
+            **{kind: {"schema": {"type": "string"}} for kind in JSONL_TYPES},
+        },
+    }
+}
+
+
+async def _evaluation(request: Request, guardrail_id: str | None = None) -> EvaluateBody:
+    """The trial asked for. A bare corpus has no room for a draft, so it names a stored guardrail."""
+    raw = await request.body()
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() in JSONL_TYPES:
+        return EvaluateBody(guardrail_id=guardrail_id, corpus=raw.decode("utf-8", "replace"))
+    try:
+        return EvaluateBody.model_validate(json.loads(raw))
+    except ValidationError as wrong:
+        errors = [{**error, "loc": ("body", *error["loc"])} for error in wrong.errors(include_url=False)]
+        raise RequestValidationError(errors) from None
+    except (ValueError, RecursionError):
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": "must be JSON"}]) from None
+
+
 def add_trials(api: FastAPI, trials: Trials) -> None:
     """Adds the routes."""
 
@@ -67,10 +95,13 @@ def add_trials(api: FastAPI, trials: Trials) -> None:
         guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
         return ok(_trial(await trials.test(guardrail, Stage(body.stage), text, body.chunks, sources)))
 
-    @api.post("/api/guardrail/evaluate", response_class=StreamingResponse)
-    async def evaluate(principal: Developer, body: EvaluateBody, request: Request) -> StreamingResponse:
-        """Judges a labelled corpus. The answer is a stream of JSON objects, one a line, or server-sent events for
-        callers that accept those: `progress` objects, then one `result`."""
+    @api.post("/api/guardrail/evaluate", response_class=StreamingResponse, openapi_extra=_EVALUATION)
+    async def evaluate(
+        principal: Developer, body: Annotated[EvaluateBody, Depends(_evaluation)], request: Request
+    ) -> StreamingResponse:
+        """Judges a labelled corpus: a JSON object with it, or the bare JSONL with `?guardrail_id=`. The answer is a
+        stream of JSON objects, one a line, or server-sent events for callers that accept those: `progress` objects,
+        then one `result`."""
         guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
         lines = await trials.corpus(body.corpus)
         trials.check_room()
@@ -87,7 +118,7 @@ def add_trials(api: FastAPI, trials: Trials) -> None:
 
     @api.post("/api/guardrail/simulate")
     async def simulate(principal: Developer, body: SimulateBody) -> dict[str, Any]:
-        """Replays a draft over captured bodies: what it would change, request by request."""
+        """Replays a draft over captured bodies: what it would change against what happened then, request by request."""
         if not 1 <= body.days <= DAYS_MAX:
             raise Invalid(f"days: must be a whole number from 1 to {DAYS_MAX}", param="days")
         guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
@@ -145,7 +176,8 @@ def _simulation(found: Simulation) -> dict[str, Any]:
             "matched": found.matched,
             "blocked": found.blocked,
             "masked": found.masked,
-            "unchanged": found.evaluated - found.matched,
+            "changed": found.changed,
+            "unchanged": found.evaluated - found.changed,
             "not_evaluable": found.not_evaluable,
         },
         "not_evaluable": found.not_evaluable,

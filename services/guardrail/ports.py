@@ -58,5 +58,9 @@ class RecordedMatches(Protocol):
     async def captures(self, workspace_id: str, since_us: int, cursor: str) -> tuple[Sequence[Mapping[str, Any]], str]:
         """A page of captured request bodies, oldest first, and where the next one begins (empty: no next)."""
 
+    async def outcomes(self, workspace_id: str, since_us: int, most: int) -> tuple[Mapping[tuple[str, str], str], bool]:
+        """What rules did then, by (request id, stage): `blocked`, `masked` or `flagged`; absent: nothing fired.
+        Read from at most `most` matches, latest first; True when there are more."""
+
     async def request_count(self, workspace_id: str, since_us: int, most: int) -> int:
         """Requests since then, counted up to `most`."""

@@ -8,9 +8,11 @@ from typing import Any
 
 from orca.analytics.v1 import analytics_pb2
 from services.common.rpc import call
+from services.guardrail.domain.captured import ACTED, stronger
 
 TIMEOUT_S = 10.0
 CAPTURES_PER_PAGE = 200
+MATCHES_PER_PAGE = 1_000
 COUNTED_PER_PAGE = 10_000
 
 
@@ -42,6 +44,28 @@ class Recorded:
                 cursor=cursor,
             )
         )
+
+    async def outcomes(self, workspace_id: str, since_us: int, most: int) -> tuple[Mapping[tuple[str, str], str], bool]:
+        """See `ports.RecordedMatches`."""
+        found: dict[tuple[str, str], str] = {}
+        read, cursor = 0, ""
+        while read < most:
+            rows, cursor = await self._page(
+                analytics_pb2.QueryRequest(
+                    workspace_id=workspace_id,
+                    table="matches",
+                    since_unix_us=since_us,
+                    limit=MATCHES_PER_PAGE,
+                    cursor=cursor,
+                )
+            )
+            for row in rows:
+                key = str(row["request_id"]), str(row["stage"])
+                found[key] = stronger(found.get(key, ""), ACTED.get(str(row["action"]), "flagged"))
+            read += len(rows)
+            if not cursor:
+                return found, False
+        return found, True
 
     async def request_count(self, workspace_id: str, since_us: int, most: int) -> int:
         """See `ports.RecordedMatches`."""

@@ -34,6 +34,7 @@ SIMULATED_MAX = 5_000
 CHANGES_MAX = 1_000
 SIMULATION_S = 45.0
 COUNTED_MAX = 50_000
+MATCHES_MAX = 50_000
 DAY_US = 86_400_000_000
 
 
@@ -46,6 +47,7 @@ class Simulation:
     blocked: int = 0
     masked: int = 0
     matched: int = 0
+    changed: int = 0
     truncated: bool = False
     changes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -126,6 +128,7 @@ class Trials:
         done_by_s = self._clock.monotonic_s() + SIMULATION_S
         policies = {stage: await asyncio.to_thread(CompiledPolicy, guardrail, stage) for stage in Stage}
         out = Simulation()
+        then, out.truncated = await self._recorded.outcomes(guardrail.workspace_id, since_us, MATCHES_MAX)
         seen: set[str] = set()
         cursor = ""
         total = 0
@@ -137,16 +140,21 @@ class Trials:
                 break
             for row in rows:
                 total += 1
-                await self._replay(row, policies, out, seen)
-            out.truncated = total >= SIMULATED_MAX or self._clock.monotonic_s() > done_by_s
-            if not cursor or out.truncated:
+                await self._replay(row, policies, out, seen, then)
+            out.truncated = out.truncated or total >= SIMULATED_MAX or self._clock.monotonic_s() > done_by_s
+            if not cursor or total >= SIMULATED_MAX or self._clock.monotonic_s() > done_by_s:
                 break
         requests = await self._recorded.request_count(guardrail.workspace_id, since_us, COUNTED_MAX)
         out.not_evaluable += max(0, requests - len(seen))
         return out
 
     async def _replay(
-        self, row: Mapping[str, Any], policies: Mapping[Stage, CompiledPolicy], out: Simulation, seen: set[str]
+        self,
+        row: Mapping[str, Any],
+        policies: Mapping[Stage, CompiledPolicy],
+        out: Simulation,
+        seen: set[str],
+        then: Mapping[tuple[str, str], str],
     ) -> None:
         kind, body = row.get("kind"), row.get("body")
         stage = {"request": Stage.INPUT, "response": Stage.OUTPUT}.get(str(kind))
@@ -154,7 +162,10 @@ class Trials:
             return
         request_id = str(row.get("request_id") or "")
         seen.add(request_id)
-        readable = isinstance(body, str) and not row.get("truncated")
+        before = then.get((request_id, stage.value), "passed")
+        # An answer is captured as it was delivered: what was masked or blocked then is not there to be judged again.
+        kept = stage is Stage.INPUT or before in ("passed", "flagged")
+        readable = kept and isinstance(body, str) and not row.get("truncated")
         segments = texts_of(body) if readable and isinstance(body, str) else None
         if segments is None:
             out.not_evaluable += 1
@@ -164,24 +175,33 @@ class Trials:
         fingerprint = fingerprinter(self._key, policy.guardrail.workspace_id)
         size = sum(len(segment.text) for segment in segments)
         verdict = await run_scan(size, lambda: check(policy, _roles(segments, stage), fingerprint))
-        _count(out, row, request_id, stage, verdict)
+        _count(out, row, stage, before, verdict)
 
 
-def _count(out: Simulation, row: Mapping[str, Any], request_id: str, stage: Stage, verdict: Verdict) -> None:
-    out.blocked += verdict.outcome is Outcome.BLOCKED
-    out.masked += verdict.outcome is Outcome.MASKED
-    if not verdict.matches:
+def _after(verdict: Verdict) -> str:
+    if verdict.outcome in (Outcome.BLOCKED, Outcome.MASKED):
+        return str(verdict.outcome.value)
+    return "flagged" if verdict.matches else "passed"
+
+
+def _count(out: Simulation, row: Mapping[str, Any], stage: Stage, before: str, verdict: Verdict) -> None:
+    after = _after(verdict)
+    out.blocked += after == "blocked"
+    out.masked += after == "masked"
+    out.matched += bool(verdict.matches)
+    if after == before:
         return
-    out.matched += 1
+    out.changed += 1
     if len(out.changes) >= CHANGES_MAX:
         out.truncated = True
         return
     out.changes.append(
         {
-            "request_id": request_id,
+            "request_id": str(row.get("request_id") or ""),
             "occurred_at": row.get("occurred_at"),
             "stage": stage.value,
-            "outcome": verdict.outcome.value,
+            "before": before,
+            "after": after,
             "matches": [
                 {"rule": m.rule.id, "type": m.rule.type, "entity": m.entity, "action": m.action.value, "count": m.count}
                 for m in verdict.matches

@@ -12,6 +12,9 @@ from services.guardrail.domain.model import Kind, Segment
 
 MAX_DEPTH = 64
 MAX_TEXTS = 20_000
+ACTED = {"block": "blocked", "mask": "masked"}
+"""What a rule's action made of a text; every other action only records."""
+_STRENGTH = ("", "flagged", "masked", "blocked")
 _SKIPPED = frozenset(("model", "role", "type", "id", "tool_call_id", "object", "finish_reason"))
 
 
@@ -29,6 +32,11 @@ def texts_of(body: str) -> list[Segment] | None:
     except _TooMuch:
         return None
     return found
+
+
+def stronger(one: str, other: str) -> str:
+    """Of two of `flagged`, `masked`, `blocked` (empty: nothing) the one that decides."""
+    return max(one, other, key=_STRENGTH.index)
 
 
 class _TooMuch(Exception):

@@ -94,6 +94,7 @@ class FakeRecorded:
 
     matches: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     captured: list[dict[str, Any]] | None = None
+    then: dict[tuple[str, str], str] = field(default_factory=dict)
     requests: int = 0
     late: asyncio.Event | None = None
     asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
@@ -110,6 +111,9 @@ class FakeRecorded:
         start = int(cursor or "0")
         end = start + 2
         return self.captured[start:end], str(end) if end < len(self.captured) else ""
+
+    async def outcomes(self, workspace_id: str, since_us: int, most: int) -> tuple[Mapping[tuple[str, str], str], bool]:
+        return self.then, False
 
     async def request_count(self, workspace_id: str, since_us: int, most: int) -> int:
         return min(self.requests, most)

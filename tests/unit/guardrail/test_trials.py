@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from services.guardrail.trials import MAX_RUNNING
@@ -112,6 +113,23 @@ async def test_a_bad_line_is_named_before_anything_runs(service: Harness, corpus
     assert (status, answer["param"]) == (422, param)
 
 
+async def test_a_bare_corpus_is_judged_by_the_guardrail_that_the_address_names(service: Harness) -> None:
+    created = await service.create(rules=[EMAIL])
+    lines = '{"text": "a@example.com", "label": "attack"}\n{"text": "hello", "label": "benign"}\n'
+
+    async def post(query: str, kind: str = "application/x-ndjson; charset=utf-8") -> httpx.Response:
+        headers = {"Authorization": "w1/DEVELOPER", "Content-Type": kind}
+        return await service.client.post(f"/api/guardrail/evaluate{query}", content=lines, headers=headers)
+
+    answer = await post(f"?guardrail_id={created['id']}")
+    result = json.loads(answer.text.splitlines()[-1])
+    assert (answer.status_code, result["type"], result["lines"]) == (200, "result", 2)
+    unnamed = await post("")
+    assert (unnamed.status_code, unnamed.json()["param"]) == (422, "rules")
+    as_json = await post(f"?guardrail_id={created['id']}", "application/json")
+    assert as_json.status_code == 422
+
+
 def capture(request_id: str, body: Any, kind: str = "request", truncated: bool = False) -> dict[str, Any]:
     return {"request_id": request_id, "occurred_at": "t", "kind": kind, "body": body, "truncated": truncated}
 
@@ -130,12 +148,34 @@ async def test_a_draft_is_replayed_over_captured_requests(service: Harness) -> N
     status, body = await service.request("POST", "/api/guardrail/simulate", {"rules": rules, "days": 7})
     assert status == 200
     assert body["data"]["summary"] == {
-        "evaluated": 4, "matched": 3, "blocked": 1, "masked": 2, "unchanged": 1, "not_evaluable": 6,
+        "evaluated": 4, "matched": 3, "blocked": 1, "masked": 2, "changed": 3, "unchanged": 1, "not_evaluable": 6,
     }  # fmt: skip
-    assert [(i["request_id"], i["stage"], i["outcome"]) for i in body["data"]["items"]] == [
-        ("r1", "input", "masked"), ("r2", "input", "masked"), ("r3", "output", "blocked"),
+    assert [(i["request_id"], i["stage"], i["before"], i["after"]) for i in body["data"]["items"]] == [
+        ("r1", "input", "passed", "masked"), ("r2", "input", "passed", "masked"), ("r3", "output", "passed", "blocked"),
     ]  # fmt: skip
     assert "example.com" not in json.dumps(body)
+
+
+async def test_a_replay_shows_only_what_would_differ_from_what_happened(service: Harness) -> None:
+    mail = json.dumps({"messages": [{"role": "user", "content": "a@example.com"}]})
+    plain = json.dumps({"messages": [{"role": "user", "content": "hello"}]})
+    answer = json.dumps({"choices": [{"message": {"role": "assistant", "content": "[EMAIL]"}}]})
+    service.recorded.requests = 4
+    service.recorded.then = {
+        ("r1", "input"): "masked", ("r2", "input"): "blocked", ("r3", "input"): "flagged", ("r4", "output"): "masked",
+    }  # fmt: skip
+    service.recorded.captured = [
+        capture("r1", mail), capture("r2", mail), capture("r3", plain), capture("r4", plain),
+        capture("r4", answer, "response"),
+    ]  # fmt: skip
+    _, body = await service.request("POST", "/api/guardrail/simulate", {"rules": [EMAIL], "days": 7})
+    assert [(i["request_id"], i["before"], i["after"]) for i in body["data"]["items"]] == [
+        ("r2", "blocked", "masked"), ("r3", "flagged", "passed"),
+    ]  # fmt: skip
+    # The delivered answer of r4 has lost what was masked, so a draft cannot be judged by it.
+    assert body["data"]["summary"] == {
+        "evaluated": 4, "matched": 2, "blocked": 0, "masked": 2, "changed": 2, "unchanged": 2, "not_evaluable": 1,
+    }  # fmt: skip
 
 
 async def test_without_captures_everything_is_not_evaluable(service: Harness) -> None:
