@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from services.auth.storage.store import Store
 from services.auth.storage.tables import METADATA, MIGRATIONS, OUTBOX, USERS
 from services.auth.watch import Settling, Watchers
 from services.common.clock import Clock, SystemClock
-from services.common.errors import NotFound
+from services.common.errors import NotFound, Unavailable
 from services.common.eventlog import topics
 from services.common.eventlog.engine import ConsumerLoop
 from services.common.eventlog.ports import EventLog
@@ -40,6 +41,8 @@ from services.common.http import SESSION_COOKIE, Principal, Role, create_api
 from services.common.storage import Database, OutboxPublisher
 
 FIRST_KEY_CAP_USD = "5"
+PROBE_S, PROBE_TIMEOUT_S = 1.0, 2.0
+"""How often readiness asks the database, and how long it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ class App:
         self._servicer = servicer
         self._outbox = outbox
         self._audit = audit
-        self._started = False
+        self._reached = False
+        self._probe: asyncio.Task[None] | None = None
 
     def register(self, server: Any) -> None:
         """Adds the gRPC service."""
@@ -106,7 +110,8 @@ class App:
         """Starts the outbox and the audit consumer."""
         await self._outbox.start()
         await self._audit.start()
-        self._started = True
+        self._reached = True
+        self._probe = asyncio.create_task(self._look(), name="auth-readiness")
 
     def end_watches(self) -> None:
         """Ends the relays' streams, which would last for ever; they are opened again on another replica."""
@@ -114,14 +119,28 @@ class App:
 
     async def stop(self) -> None:
         """Publishes what is left, closes the database."""
-        self._started = False
+        self._reached = False
+        if self._probe is not None:
+            self._probe.cancel()
+            await asyncio.gather(self._probe, return_exceptions=True)
         await self._audit.stop()
         await self._outbox.stop()
         await self._store.database.close()
 
     def ready(self) -> Mapping[str, bool]:
-        """Health of its parts."""
-        return {"started": self._started, "audit": self._audit.health.running}
+        """Ready while the database answers: keys are resolved without the event log, and an audit consumer that
+        stopped has its own alert; out of service it would take every relay with it."""
+        return {"auth_database": self._reached}
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(PROBE_TIMEOUT_S):
+                    await self._store.revision()
+                self._reached = True
+            except (Unavailable, TimeoutError):
+                self._reached = False
+            await asyncio.sleep(PROBE_S)
 
     async def bootstrap(self) -> FirstAccess | None:
         """First start: an administrator, a workspace, a key. Later starts change nothing."""

@@ -24,8 +24,9 @@ from services.common.storage import Database
 from services.ledger import metrics
 from services.ledger.domain.settlement import Spent
 from services.ledger.storage.limits import KeyRecord, apply_key, recall_key
+from services.ledger.storage.parking import Parked
 from services.ledger.storage.reversals import SWEEP_MAX, ReversalStore
-from services.ledger.storage.settling import Batch, Parked, SettlementStore
+from services.ledger.storage.settling import Batch, SettlementStore
 from services.ledger.storage.tally import Position, SpendEvent
 
 log = logging.getLogger("orca.ledger")
@@ -199,9 +200,12 @@ class Sweeper:
         self._notify = notify
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.reached = False
+        """The database answered when it was last asked."""
 
     async def start(self) -> None:
         """Starts the task."""
+        self.reached = True
         self._task = asyncio.create_task(self._run(), name="ledger-sweeper")
 
     async def stop(self) -> None:
@@ -214,7 +218,9 @@ class Sweeper:
         while not self._stopping.is_set():
             try:
                 await self.sweep()
+                self.reached = True
             except Unavailable as error:
+                self.reached = False
                 log.warning("the sweep is waiting", extra={"error_class": type(error).__name__})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), SWEEP_S)

@@ -16,6 +16,7 @@ from services.common.storage import Database, audit_envelope, outbox_add
 from services.ledger.domain.model import Account
 from services.ledger.events import AUDIT, SERVICE
 from services.ledger.storage.limits import add_workspace_credit, set_workspace_limit
+from services.ledger.storage.parking import ParkingStore
 from services.ledger.storage.reading import Reader
 from services.ledger.storage.reversals import ReversalStore
 from services.ledger.storage.rows import account_of
@@ -34,7 +35,12 @@ class CreditBody(Body):
 
 
 def routes(
-    database: Database, reader: Reader, reversals: ReversalStore, clock: Clock, notify: Callable[[], None]
+    database: Database,
+    reader: Reader,
+    reversals: ReversalStore,
+    parking: ParkingStore,
+    clock: Clock,
+    notify: Callable[[], None],
 ) -> APIRouter:
     """The ledger's routes."""
     router = APIRouter(prefix="/api/ledger", tags=["ledger"])
@@ -44,6 +50,14 @@ def routes(
         """A key's credit account."""
         account_id = await reader.account_id_of(principal.workspace_id, key_id)
         return ok(await _account(reader, principal.workspace_id, account_id))
+
+    @router.post("/accounts/{key_id}/unfreeze")
+    async def unfreeze(key_id: str, principal: Admin) -> dict[str, Any]:
+        """Lets the account of a key go on whose spend record could not be booked."""
+        account_id = await reader.account_id_of(principal.workspace_id, key_id)
+        records = await parking.unfreeze(principal.workspace_id, account_id, key_id, principal.user_id)
+        notify()
+        return ok({"account_id": account_id, "unbooked_records": records})
 
     @router.get("/workspace")
     async def workspace(principal: Member) -> dict[str, Any]:
@@ -127,7 +141,8 @@ def _position(cursor: str | None) -> tuple[int, str] | None:
 async def _account(reader: Reader, workspace_id: str, account_id: str) -> dict[str, Any]:
     account = (await reader.accounts(workspace_id, [account_id]))[0]
     leases = await reader.leases(workspace_id, account_id)
-    return {**_amounts(account), "leases": [_lease(row) for row in leases]}
+    frozen = {"frozen": True} if account.frozen else {}
+    return {**_amounts(account), **frozen, "leases": [_lease(row) for row in leases]}
 
 
 def _amounts(account: Account) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from services.common.ids import new_id
 from services.common.storage import Database
 from services.ledger.consumers import parse
 from services.ledger.events import SPEND
+from services.ledger.storage.parking import Parked
 from services.ledger.storage.replaying import ReplayStore
-from services.ledger.storage.settling import Parked
 from services.ledger.storage.tables import METADATA, MIGRATIONS
 from services.ledger.storage.tally import SpendEvent
 

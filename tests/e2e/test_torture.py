@@ -2,7 +2,8 @@
 
 The provider's bill is the oracle: for no key more than its cap (and its blocked limit, where a policy refuses
 answers); nothing held after a clean stop; no event of an answered request lost or doubled. CI runs a short version;
-`ORCA_TORTURE_S`, `ORCA_TORTURE_CLIENTS`, `ORCA_TORTURE_SEED` make it longer: 120 s and 200 clients is the issue's.
+`ORCA_TORTURE_S`, `ORCA_TORTURE_CLIENTS`, `ORCA_TORTURE_KEYS`, `ORCA_TORTURE_SEED` make it longer: 120 s and 200 clients
+is the issue's, 250 keys the shape of the table to beat.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tests.support.torture import FORBIDDEN, MAX_OUTPUT, BillingProvider, Killer
 SECONDS = float(os.environ.get("ORCA_TORTURE_S", "20"))
 CLIENTS = int(os.environ.get("ORCA_TORTURE_CLIENTS", "24"))
 SEED = int(os.environ.get("ORCA_TORTURE_SEED", "1"))
-KEYS, REFUSED_KEYS = 6, 2
+KEYS, REFUSED_KEYS = int(os.environ.get("ORCA_TORTURE_KEYS", "6")), 2
 # A short run on a slow machine must still reach the caps, or it would prove nothing.
 LONG_S = 40
 CAP_USD, BLOCKED_USD = (Decimal("0.05"), Decimal("0.02")) if SECONDS >= LONG_S else (Decimal("0.012"), Decimal("0.006"))
@@ -62,7 +63,7 @@ def make_keys(management: Management, provider: BillingProvider) -> list[dict[st
     management.call("POST", "/api/channel", channel)
     price = {"input_usd_per_mtok": "1", "output_usd_per_mtok": "2", "max_output_tokens": MAX_OUTPUT}
     management.call("PUT", "/api/model/acme/small", {**price, "context_length": 8000})
-    management.call("POST", "/api/ledger/workspace/credit", {"limit_usd": "5"})
+    management.call("POST", "/api/ledger/workspace/credit", {"limit_usd": str(KEYS + REFUSED_KEYS)})
     rule = {"type": "keyword", "stage": "output", "action": "block", "terms": [FORBIDDEN]}
     strict = management.call("POST", "/api/guardrail", {"name": "strict", "enabled": True, "rules": [rule]})
     keys = []
@@ -126,6 +127,7 @@ def test_never_over_nothing_stranded_nothing_lost(
         assert billed <= sum(row[f"{name}_usd"] for name in ("settled", "unconfirmed", "forfeited", "blocked"))
         assert row["forfeited_usd"] == 0
     assert [row["held_usd"] for row in rows] == [0] * len(rows)
+    assert killer.kills["broker"] == 1 or SECONDS < LONG_S, "the broker was never restarted"
     codes = tenants.outcome.codes
     assert codes["credit_limit_exceeded"] + codes["credit_held"], "the caps were never tried"
     check_log(cluster, tenants.outcome.answered)

@@ -19,9 +19,10 @@ from services.common.storage import Database, insert_for
 from services.ledger.domain.model import Amounts, Kind, LeaseState, blocked_account
 from services.ledger.domain.settlement import charge, spend_unleased
 from services.ledger.storage.limits import ensure_account
+from services.ledger.storage.parking import Parked, keep_parked, place
 from services.ledger.storage.rows import chunks, store_leases
 from services.ledger.storage.rows import lease_of as lease_of_row
-from services.ledger.storage.settling import Parked, correct, ensure_accounts, insert_entries, keep_parked
+from services.ledger.storage.settling import correct, ensure_accounts, insert_entries
 from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
 from services.ledger.storage.tally import SpendEvent, entry_parts
 
@@ -32,6 +33,8 @@ class ReplayStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._overruns: dict[tuple[str, Kind], int] = {}
+        self._resolved: set[str] = set()
+        """Places of parked records whose accounts were unfrozen."""
 
     async def empty(self) -> bool:
         """Nothing is in the tables that a replay fills."""
@@ -64,6 +67,8 @@ class ReplayStore:
                 await _entry(tx, envelope, credit, "redeem", credit.made_entry_id, _redeemed(credit))
             case "overrun":
                 self._overruns[credit.entry_id, kind] = credit.amount_nano_usd
+            case "unfreeze":
+                self._resolved.add(credit.entry_id)
             case other:
                 raise ValueError(f"an unknown movement: {other}")
 
@@ -71,7 +76,7 @@ class ReplayStore:
         """Second pass: spends and records that cannot be booked. One transaction."""
         async with self._database.write() as tx:
             for item in parked:
-                await keep_parked(tx, item)
+                await keep_parked(tx, item, resolved=place(item) in self._resolved)
             if not events:
                 return
             await ensure_accounts(tx, events)
@@ -108,7 +113,8 @@ class ReplayStore:
             await tx.execute(ENTRIES.update().where(ENTRIES.c.id.in_(reversed_ids)).values(reversed=True))
             await tx.execute(LEASES.update().where(LEASES.c.outstanding > 0).values(expires_at_us=now_us))
             await tx.execute(ACCOUNTS.update().values(_sums()))
-            frozen = sa.select(KEYS.c.account_id).where(KEYS.c.id.in_(sa.select(PARKED.c.key_id)))
+            waiting = sa.select(PARKED.c.key_id).where(PARKED.c.resolved.is_(sa.false()))
+            frozen = sa.select(KEYS.c.account_id).where(KEYS.c.id.in_(waiting))
             await tx.execute(ACCOUNTS.update().where(ACCOUNTS.c.id.in_(frozen)).values(frozen=True))
             for (topic, partition), offset in sorted(positions.items()):
                 values = {"topic": topic, "partition": partition, "next_offset": offset}

@@ -17,7 +17,8 @@ from services.common.clock import Clock
 from services.common.eventlog.ports import TopicPartition
 from services.common.storage import Database, insert_for
 from services.ledger.domain.model import Kind, blocked_account
-from services.ledger.storage.limits import ensure_account, recall
+from services.ledger.storage.limits import ensure_account
+from services.ledger.storage.parking import Parked, park
 from services.ledger.storage.rows import (
     arrays,
     chunks,
@@ -26,20 +27,8 @@ from services.ledger.storage.rows import (
     publish,
     store_leases,
 )
-from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, PARKED
+from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES
 from services.ledger.storage.tally import PART_COLUMNS, PARTS, SpendEvent, Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A record that cannot be booked; its key's account freezes."""
-
-    topic: str
-    partition: int
-    offset: int
-    key_id: str
-    reason: str
-    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +73,7 @@ class SettlementStore:
         for item in batch.parked:
             # Before and apart from the batch: it locks other leases, and repeating it changes nothing.
             async with self._database.write() as tx:
-                done.frozen_accounts += await _park(tx, item)
+                done.frozen_accounts += await park(tx, item)
         async with self._database.write() as tx:
             at = await _positions(tx, batch.positions)
             fresh = [event for where, offset, event in batch.spends if offset >= at.get(where, 0)]
@@ -247,26 +236,3 @@ def _entry(event: SpendEvent) -> tuple[Any, ...]:
         spent.blocked,
         spent.overrun,
     )
-
-
-async def _park(tx: AsyncConnection, item: Parked) -> int:
-    """Keeps the record and freezes its key's account; other keys go on. Returns accounts frozen."""
-    if not await keep_parked(tx, item):
-        return 0
-    account = sa.select(KEYS.c.account_id).where(KEYS.c.id == item.key_id).scalar_subquery()
-    await recall(tx, LEASES.c.account_id == account)
-    frozen = await tx.execute(ACCOUNTS.update().where(ACCOUNTS.c.id == account).values(frozen=True))
-    return frozen.rowcount
-
-
-async def keep_parked(tx: AsyncConnection, item: Parked) -> bool:
-    """Keeps a record that cannot be booked; whether it is news."""
-    row = {
-        "topic": item.topic,
-        "partition": item.partition,
-        "record_offset": item.offset,
-        "key_id": item.key_id,
-        "reason": item.reason,
-        "value": item.value,
-    }
-    return bool((await tx.execute(insert_for(tx)(PARKED).values(row).on_conflict_do_nothing())).rowcount == 1)

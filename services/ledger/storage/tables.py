@@ -139,6 +139,8 @@ PARKED = sa.Table(
     sa.Column("key_id", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("value", sa.LargeBinary, nullable=False),
+    # An Admin has let its account go on without it.
+    sa.Column("resolved", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 KEYS = sa.Table(
@@ -162,4 +164,5 @@ def _blocked_limit(connection: sa.Connection) -> None:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "initial", METADATA.create_all),
     Migration(2, "blocked limits by leases", _blocked_limit),
+    Migration(3, "accounts are unfrozen", lambda connection: add_missing(connection, PARKED)),
 )

@@ -94,6 +94,7 @@ ACTIONS: tuple[tuple[str, str, str], ...] = (
     ("settings_write", "PUT", "/api/workspace/{workspace}"),
     ("settings_write", "PUT", f"{FW}/settings"),
     ("reversal_write", "POST", "/api/ledger/entries/none/reverse"),
+    ("reversal_write", "POST", "/api/ledger/accounts/none/unfreeze"),
     ("audit_read", "GET", "/api/audit"),
     ("key_read", "GET", "/api/guardrail/none/tokens"),
     ("firewall_policy_read", "GET", f"{FW}/policies/none"),

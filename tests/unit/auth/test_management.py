@@ -263,7 +263,7 @@ async def test_a_channel_is_tested_at_its_own_address(world: World) -> None:
 
 
 async def test_readiness_names_the_parts(world: World) -> None:
-    assert world.app.ready() == {"started": True, "audit": True}
+    assert world.app.ready() == {"auth_database": True}
 
 
 @on_both

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import Request
 
+from orca.ledger.v1 import ledger_pb2 as pb
 from services.allinone.sqlite_log import SqliteEventLog
 from services.common.http import Principal, Role
 from services.ledger.app import App, build
@@ -184,6 +185,27 @@ class TestReverse:
     async def test_another_workspaces_entry_is_404(self, site: Site) -> None:
         await site.spend(spend("e1", unconfirmed=7))
         assert await site.post("/entries/e1/reverse", None, replace(ADMIN, workspace_id="ws_2")) == (404, "not_found")
+
+
+class TestUnfreeze:
+    async def test_an_admin_lets_a_frozen_account_go_on(self, site: Site) -> None:
+        await site.key()
+        granted = await site.app.servicer.Acquire(acquire(minimum=40, wanted=40), None)
+        assert await site.post(f"/accounts/{KEY}/unfreeze", None, ADMIN) == (409, "conflict")
+        await site.spend(spend("e1", settled=-1))
+        assert (await site.data(f"/accounts/{KEY}"))["frozen"]
+        assert (await site.app.servicer.Acquire(acquire("acq_2"), None)).refusal == pb.REFUSAL_FROZEN
+        unfreeze = f"/accounts/{KEY}/unfreeze"
+        assert await site.post(unfreeze, None, replace(MEMBER, role=Role.DEVELOPER)) == (403, "forbidden")
+        assert await site.post(unfreeze, None, replace(ADMIN, workspace_id="ws_2")) == (404, "not_found")
+        assert await site.post(unfreeze, None, ADMIN) == (200, {"account_id": "acc_1", "unbooked_records": 1})
+        assert await site.post(unfreeze, None, ADMIN) == (409, "conflict")
+        again = await site.app.servicer.Acquire(acquire("acq_3"), None)
+        assert again.key_lease.granted_nano_usd == 10
+        # What the record stands for stays where it was: tied up in its lease.
+        shown = await site.data(f"/accounts/{KEY}")
+        assert (shown["held_usd"], "frozen" in shown) == ("0.00000005", False)
+        assert granted.key_lease.lease_id in [lease["id"] for lease in shown["leases"]]
 
 
 class TestCredit:

@@ -20,6 +20,7 @@ from services.common.storage import Database, OutboxPublisher
 from services.ledger.events import SPEND
 from services.ledger.replay import Replayed, replay
 from services.ledger.storage.limits import add_workspace_credit, set_workspace_limit
+from services.ledger.storage.parking import ParkingStore
 from services.ledger.storage.tables import ACCOUNTS, CONSUMER_POSITIONS, ENTRIES, KEYS, LEASES, OUTBOX, PARKED
 from tests.support.clock import ManualClock
 from tests.unit.ledger.harness import GRACE_S, KEY, TTL_S, WORKSPACE, Ledger, acquire, key_change, record, spend
@@ -136,9 +137,14 @@ class TestReplay:
         lost = await world.grant(acquire_id="b", minimum=50, wanted=50, limit=1_000, workspace=(60, 60))
         await world.spend(first.key_lease, first.workspace_lease, settled=40, unconfirmed=7)
         await world.spend(first.key_lease, first.workspace_lease, blocked=9)
-        await world.send(Envelope(event_id="bad", workspace_id=WORKSPACE, key_id="key_other"))
+        for name in (KEY, "key_2"):
+            await ledger.keys([record(key_change(key_id=name, account_id=f"acc_{name}"), 0, topic="orca.config.v1")])
+            await world.send(Envelope(event_id=f"bad_{name}", workspace_id=WORKSPACE, key_id=name))
         await world.publish()
         await world.consume()
+        # One of the two goes on without its record; the other stays frozen.
+        parking = ParkingStore(ledger.database, ledger.clock)
+        assert await parking.unfreeze(WORKSPACE, "acc_1", KEY, "user_1") == 1
         await world.close(first.key_lease)
         await world.close(first.workspace_lease)
         redeem = pb.RedeemRequest(
@@ -155,7 +161,8 @@ class TestReplay:
         # After the reversal it is overrun on the key, and moves forfeited to settled on the workspace.
         await world.spend(lost.key_lease, lost.workspace_lease, settled=30)
         done = await assert_equal(world, tmp_path / "new.db")
-        assert (done.spends, done.parked) == (3, 1)
+        assert (done.spends, done.parked) == (3, 2)
+        assert await ledger.reversals.troubles() == (0, 1)
 
     @pytest.mark.parametrize("seed", range(2))
     async def test_random_histories(self, world: World, tmp_path: Path, seed: int) -> None:
