@@ -20,6 +20,7 @@ SIGNED = "/api/v1/firewall/approvals/{approval_id}/callback"
 """Asks for a signature instead of a caller, and tells nothing before it has one."""
 PER_WORKSPACE = ("put", "/api/model/{model_id}")
 """Makes the id in the caller's own workspace: a price of its own for a model of that name."""
+MOVES = re.compile("accessed_time|(used|held|blocked|remaining)_usd")
 BODIES = {
     ("put", "/api/workspace/members/{user_id}"): {"role": "viewer"},
     ("post", "/api/guardrail/{guardrail_id}/revert"): {"version": 1},
@@ -97,7 +98,13 @@ def test_each_operation_answers_404(
     client, gateway = neighbour
     paths = httpx.get(f"{product.management_url}/api/openapi.json", timeout=30).json()["paths"]
     watched = ("/api/token", "/api/channel", "/api/guardrail", f"{FIREWALL}/policies", f"{FIREWALL}/approvals")
-    before = [management.call("GET", path) for path in watched]
+
+    def state() -> list[Any]:
+        # What a key has used moves on by itself.
+        pages = [management.call("GET", path)["items"] for path in watched]
+        return [{name: item[name] for name in item if not MOVES.fullmatch(name)} for page in pages for item in page]
+
+    before = state()
     answers = {}
     for path, item in paths.items():
         names = re.findall(r"\{([^}]+)\}", path)
@@ -111,4 +118,4 @@ def test_each_operation_answers_404(
             answers[method, path] = (answer.status_code, answer.json().get("code"))
     assert len(answers) > 35
     assert {call: found for call, found in answers.items() if found != (404, "not_found")} == {}
-    assert [management.call("GET", path) for path in watched] == before
+    assert state() == before
