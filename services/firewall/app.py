@@ -25,6 +25,7 @@ from services.firewall.approvals import Approvals
 from services.firewall.approvals_api import add_approvals
 from services.firewall.charges import LedgerCharges
 from services.firewall.counters import Counters
+from services.firewall.entities import Entities
 from services.firewall.evaluation import Evaluator
 from services.firewall.gateway import Gateway
 from services.firewall.grpc_server import FirewallServicer
@@ -124,15 +125,16 @@ async def build(
     await database.migrate(metadata, MIGRATIONS)
     snapshot = Snapshot(database, clock, max_age_s=settings.policy_snapshot_max_age_s)
     publisher = OutboxPublisher(database, outbox, log.producer("firewall"), clock)
-    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), clock)
+    guardrail = guardrail_pb2_grpc.GuardrailServiceStub(channels("guardrail"))
+    entities = Entities(guardrail)
+    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), entities, clock)
     sender = Sender(database, vault, clock, parse_networks(settings.upstream_allow_cidrs))
     approvals = Approvals(database, vault, publisher, clock)
     counters = Counters(database, clock)
-    evaluator = Evaluator(snapshot, approvals, counters, NameLookups(clock))
+    evaluator = Evaluator(snapshot, approvals, counters, NameLookups(clock), entities)
     charges = LedgerCharges(ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
     redeemer = Redeemer(approvals, evaluator, charges)
     hooks = Hooks(evaluator, approvals, database, publisher, clock)
-    guardrail = guardrail_pb2_grpc.GuardrailServiceStub(channels("guardrail"))
     postures = Postures(database, policies, guardrail, clock)
     simulator = Simulator(analytics_pb2_grpc.AnalyticsServiceStub(channels("analytics")), clock)
     api = build_api(policies, snapshot, evaluator, vault, sender, simulator, GrpcAuthenticator(auth))

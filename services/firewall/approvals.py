@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.clock import Clock
 from services.common.errors import BadRequest, Conflict, NotFound, TooMany
@@ -32,6 +34,8 @@ CALLS_MAX = 128
 REASON_MAX = 500
 FORGET_AFTER_US = 30 * 86_400 * 1_000_000
 CALLBACK_ACTOR = "system"
+
+WithUse = Callable[[AsyncConnection], Awaitable[None]]
 
 EVENT_PENDING = "firewall.approval.pending"
 EVENT_RESOLVED = {rows.APPROVED: "firewall.approval.approved", rows.REJECTED: "firewall.approval.rejected"}
@@ -180,13 +184,15 @@ class Approvals:
             raise not_redeemable(rows.USED)
         return _unpack(self._vault.open(HELD, approval.id, sealed))
 
-    async def use(self, approval: Approval) -> None:
-        """`approved → used`. Raises BadRequest to all but the first."""
+    async def use(self, approval: Approval, also: WithUse | None = None) -> None:
+        """`approved → used`, with what else belongs into that transaction. Raises BadRequest to all but the first."""
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             if not await rows.move(tx, approval.id, rows.APPROVED, rows.USED, now_us):
                 latest = await rows.find(tx, approval.workspace_id, approval.id)
                 raise not_redeemable(latest.state_at(now_us) if latest is not None else rows.EXPIRED)
+            if also is not None:
+                await also(tx)
 
     async def sweep(self) -> None:
         """Drops what nobody can redeem any more."""

@@ -12,14 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.common.errors import TooMany
-from services.firewall.approvals import Approvals, Asker, Cause
+from services.firewall.approvals import Approvals, Asker, Cause, WithUse
 from services.firewall.counters import Counters
 from services.firewall.domain.counters import CAP_KEEP_S, US_PER_S, CallContext, CounterWrite, States, cap_key, settle
 from services.firewall.domain.engine import Call, CompiledPolicy, Judgement, Outcome, observe, strictest
 from services.firewall.domain.evaluation import Evaluation
 from services.firewall.domain.model import Surface, Verdict
 from services.firewall.domain.resolution import Resolution
+from services.firewall.entities import Entities
 from services.firewall.lookups import NameLookups
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage.approvals import HeldCall
@@ -53,11 +56,14 @@ class Evaluated:
 class Evaluator:
     """Judges the calls of one surface."""
 
-    def __init__(self, snapshot: Snapshot, approvals: Approvals, counters: Counters, lookups: NameLookups) -> None:
+    def __init__(
+        self, snapshot: Snapshot, approvals: Approvals, counters: Counters, lookups: NameLookups, entities: Entities
+    ) -> None:
         self._snapshot = snapshot
         self._approvals = approvals
         self._counters = counters
         self._lookups = lookups
+        self._entities = entities
 
     async def evaluate(
         self, asker: Asker, policy_id: str, surface: Surface, calls: Sequence[Call], worst_case_nano_usd: int = 0
@@ -74,6 +80,7 @@ class Evaluator:
             outcome = await self._counted(asker.workspace_id, evaluation)
         else:
             outcome = evaluation.decide({}, 1)
+        outcome = await self._finished(outcome)
         evaluated = Evaluated(
             resolution,
             outcome.judgements,
@@ -96,6 +103,12 @@ class Evaluator:
         names = await run(lambda: policy.names_to_resolve(surface, calls))
         lookups = await self._lookups.find(names) if names else {}
         return await run(lambda: policy.evaluate(surface, calls, context, lookups))
+
+    async def _finished(self, outcome: Outcome) -> Outcome:
+        """With the guardrail's part of redaction, which only a call that passes redacted needs. Raises Unavailable."""
+        if not outcome.redactions or any(item.verdict.restricting for item in outcome.judgements):
+            return outcome
+        return replace(outcome, judgements=await self._entities.redact(outcome.judgements, outcome.redactions))
 
     async def _counted(self, workspace_id: str, evaluation: Evaluation) -> Outcome:
         def decide(states: States, now_us: int) -> tuple[Outcome, Sequence[CounterWrite]]:
@@ -142,17 +155,43 @@ class Evaluator:
             return replace(evaluated, judgements=tuple(refused), decisive=strictest(refused), refusal_code=error.code)
         return replace(evaluated, approval_id=approval_id)
 
+    async def passing(self, asker: Asker, policy_id: str, surface: Surface, calls: Sequence[Call]) -> WithUse | None:
+        """What a transaction that lets approved calls pass must also do: they are steps of their run's sequences from
+        then on. None where no sequence is concerned. Raises Unavailable."""
+        policy = self._snapshot.resolve(asker.workspace_id, policy_id).policy
+        if policy is None or not policy.stateful:
+            return None
+        evaluation = await self._prepare(policy, surface, calls, context_of(asker))
+        keys = evaluation.chain_keys
+        if not keys:
+            return None
+
+        def decide(states: States, now_us: int) -> tuple[None, Sequence[CounterWrite]]:
+            return None, evaluation.passed(states, now_us)
+
+        async def write(tx: AsyncConnection) -> None:
+            await self._counters.step_within(tx, asker.workspace_id, keys, decide)
+
+        return write
+
     async def look(self, workspace_id: str, policy_id: str, surface: Surface, calls: Sequence[Call]) -> Evaluated:
         """What the policy says now; counts nothing and creates nothing. For calls that were approved."""
-        return await self.trial(self._snapshot.resolve(workspace_id, policy_id), surface, calls)
+        return await self._tried(self._snapshot.resolve(workspace_id, policy_id), surface, calls)
 
     async def trial(self, resolution: Resolution, surface: Surface, calls: Sequence[Call]) -> Evaluated:
-        """What a policy says with every counter at its start."""
+        """What a policy says with every counter at its start, arguments redacted as they would be."""
+        return await self._tried(resolution, surface, calls, redacting=True)
+
+    async def _tried(
+        self, resolution: Resolution, surface: Surface, calls: Sequence[Call], *, redacting: bool = False
+    ) -> Evaluated:
         if resolution.policy is None:
             judgements = tuple(observe(surface, calls)) if resolution.observe else ()
             return Evaluated(resolution, judgements, strictest(judgements))
         evaluation = await self._prepare(resolution.policy, surface, calls, CallContext("", "", ""))
         outcome = evaluation.decide({}, 1)
+        if redacting:
+            outcome = await self._finished(outcome)
         return Evaluated(resolution, outcome.judgements, outcome.decisive)
 
 

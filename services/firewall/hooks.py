@@ -133,7 +133,10 @@ class Hooks:
             return evaluated, ""
         state = approval.state_at(self._clock.now_us())
         if state == rows.APPROVED:
-            await self._approvals.use(approval)
+            # The run is the one the call was held in, whatever the retry calls itself.
+            asker = Asker(actor.workspace_id, actor.key_id, approval.run_id, approval.request_id)
+            also = await self._evaluator.passing(asker, actor.firewall_policy_id, asked.surface, [asked.call])
+            await self._approvals.use(approval, also)
             return _decided(evaluated, Verdict.ALLOW, "approved by a reviewer"), approval.id
         if state == rows.REJECTED:
             return _decided(evaluated, Verdict.DENY, "rejected by a reviewer"), approval.id

@@ -32,7 +32,7 @@ from services.firewall.domain.presets import presets
 from services.firewall.domain.resolution import Resolution
 from services.firewall.evaluation import Evaluated, Evaluator, refusal
 from services.firewall.hook_api import checked_tool_name, checked_unicode, raw_arguments
-from services.firewall.policies import Policies, checked_name, policy_warnings, rules_of, shown, verdict_of
+from services.firewall.policies import Policies, checked_name, policy_warnings, shown, verdict_of
 from services.firewall.simulation import Simulator
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
@@ -292,20 +292,20 @@ async def _tried(policies: Policies, workspace_id: str, body: TriedBody) -> Comp
     if body.policy is not None and body.policy_id is not None:
         raise Invalid("policy: give either policy or policy_id", param="policy")
     if body.policy is not None:
-        return _draft(workspace_id, body.policy)
+        return await _draft(policies, workspace_id, body.policy)
     if body.policy_id is not None:
         return CompiledPolicy((await policies.get(workspace_id, body.policy_id)).policy)
     return None
 
 
-def _draft(workspace_id: str, body: PolicyBody) -> CompiledPolicy:
+async def _draft(policies: Policies, workspace_id: str, body: PolicyBody) -> CompiledPolicy:
     fields = sent(body)
     # A draft may be a stored policy that was edited: its rules keep their ids for the answer.
     raw = [dict(rule) for rule in fields.get("rules", [])]
     given = [rule.pop("id", None) for rule in raw]
     rules = tuple(
         replace(rule, id=rule_id[:64]) if isinstance(rule_id, str) and rule_id.isprintable() else rule
-        for rule, rule_id in zip(rules_of(raw, ()), given, strict=True)
+        for rule, rule_id in zip(await policies.admitted(raw), given, strict=True)
     )
     verdict = verdict_of(fields.get("default_verdict", "audit"))
     name = checked_name(fields.get("name", "draft"))

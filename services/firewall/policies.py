@@ -18,6 +18,7 @@ from services.common.storage import Database, OutboxPublisher, bump, outbox_add
 from services.firewall import events
 from services.firewall.domain.drafts import Refused, admit_rules, admit_verdict, rule_from_json, rule_json, warnings
 from services.firewall.domain.model import Policy, Rule, Settings, Verdict
+from services.firewall.entities import Entities
 from services.firewall.ports import KeyNames
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage import queries
@@ -34,8 +35,15 @@ class Policies:
     """The use cases of the management plane."""
 
     def __init__(
-        self, database: Database, snapshot: Snapshot, publisher: OutboxPublisher, keys: KeyNames, clock: Clock
+        self,
+        database: Database,
+        snapshot: Snapshot,
+        publisher: OutboxPublisher,
+        keys: KeyNames,
+        entities: Entities,
+        clock: Clock,
     ) -> None:
+        self._entities = entities
         self._database = database
         self._snapshot = snapshot
         self._publisher = publisher
@@ -54,7 +62,8 @@ class Policies:
 
     async def create(self, workspace_id: str, actor_id: str, fields: Mapping[str, Any]) -> Stored:
         """A new policy. Raises Invalid naming the field, Conflict on a taken name."""
-        policy = _changed(Policy(new_id("fp"), workspace_id, ""), fields, rules_of(fields.get("rules", []), ()))
+        rules = await self.admitted(fields.get("rules", []))
+        policy = _changed(Policy(new_id("fp"), workspace_id, ""), fields, rules)
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             revision = await bump(tx, counter)
@@ -65,8 +74,17 @@ class Policies:
         await self._published()
         return stored
 
+    async def admitted(self, raw: Any, previous: tuple[Rule, ...] = ()) -> tuple[Rule, ...]:
+        """Rules that can run. Raises Invalid naming the field, Unavailable when entities cannot be checked."""
+        rules = rules_of(raw, previous)
+        await self._entities.check(rules)
+        return rules
+
     async def update(self, workspace_id: str, policy_id: str, actor_id: str, fields: Mapping[str, Any]) -> Stored:
         """A partial update. Raises NotFound, Invalid, Conflict."""
+        if "rules" in fields:
+            # Before the transaction, which must not wait for another service.
+            await self.admitted(fields["rules"], (await self.get(workspace_id, policy_id)).policy.rules)
 
         def change(policy: Policy) -> Policy:
             rules = rules_of(fields["rules"], policy.rules) if "rules" in fields else policy.rules

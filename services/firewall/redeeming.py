@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from services.common.errors import BadRequest
-from services.firewall.approvals import Approvals
+from services.firewall.approvals import Approvals, Asker
 from services.firewall.domain.model import Surface, Verdict
 from services.firewall.evaluation import Evaluator, refusal
 from services.firewall.storage.approvals import Approval
@@ -43,5 +43,7 @@ class Redeemer:
             raise BadRequest(refusal(now.resolution, now.decisive), code="firewall_blocked")
         if not peek:
             await self._charges.redeem(approval)
-            await self._approvals.use(approval)
+            asker = Asker(workspace_id, key_id, approval.run_id, approval.request_id)
+            also = await self._evaluator.passing(asker, policy_id, Surface.RESPONSE, held.calls)
+            await self._approvals.use(approval, also)
         return held.answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from orca.guardrail.v1 import guardrail_pb2 as pb
 from orca.guardrail.v1 import guardrail_pb2_grpc
 from services.common.errors import Invalid
 from services.guardrail.domain.model import Stage
+from services.guardrail.domain.redacting import redact, unknown
 from services.guardrail.domain.resolution import CompiledGuardrail, Resolution
 from services.guardrail.domain.stream import OUTPUT_ROLE, TooManyFields
 from services.guardrail.domain.whole import holds, needs_sources
@@ -30,6 +32,12 @@ from services.guardrail.wire import (
     safe_text,
     segment_of,
 )
+
+REDACT_NAMES_MAX = 64
+REDACT_TEXTS_MAX = 1_000
+REDACT_CHARS_MAX = 4 * 1024 * 1024
+REDACT_INLINE_MAX = 4_096
+"""Characters redacted on the event loop."""
 
 
 class GuardrailServicer(PostureMethods, guardrail_pb2_grpc.GuardrailServiceServicer):
@@ -115,6 +123,24 @@ class GuardrailServicer(PostureMethods, guardrail_pb2_grpc.GuardrailServiceServi
             return _Stream(reference, None)
         sources = [segment_of(segment) for segment in opened.sources]
         return _Stream(reference, StreamJudge(self._frame(policy, opened.context), self._rulings, sources))
+
+    async def Redact(self, request: pb.RedactRequest, context: Any) -> pb.RedactResponse:
+        """Entities out of texts, by name; long ones in a thread."""
+        names = list(dict.fromkeys(request.entities))
+        size = sum(map(len, request.texts))
+        if len(names) > REDACT_NAMES_MAX:
+            raise Invalid(f"entities: must be at most {REDACT_NAMES_MAX}", param="entities")
+        if len(request.texts) > REDACT_TEXTS_MAX or size > REDACT_CHARS_MAX:
+            raise Invalid(f"texts: must be at most {REDACT_TEXTS_MAX}, of {REDACT_CHARS_MAX} characters", param="texts")
+        missing = unknown(names)
+        if missing:
+            return pb.RedactResponse(unknown=missing)
+        texts = list(request.texts)
+
+        def work() -> list[str]:
+            return [redact(text, names) for text in texts]
+
+        return pb.RedactResponse(texts=work() if size <= REDACT_INLINE_MAX else await asyncio.to_thread(work))
 
     async def PolicyExists(self, request: pb.PolicyExistsRequest, context: Any) -> pb.PolicyExistsResponse:
         """Tells auth whether a key may name this guardrail."""

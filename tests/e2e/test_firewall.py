@@ -105,6 +105,17 @@ def test_the_hook_judges_for_a_tenant_key_and_its_events_are_in_the_feed(
     assert (event["id"], event["surface"], event["key_id"]) == (event_id, "mcp", key["id"])
 
 
+def test_guardrail_entities_are_redacted_for_the_firewall(management: Management) -> None:
+    rule = {"tool_name_glob": "pay.*", "verdict": "sanitize", "sanitize": {"presets": ["iban", "email"]}}
+    policy = management.call("POST", "/api/workspace/firewall/policies", {"name": "redacting", "rules": [rule]})
+    call = {"tool_name": "pay.out", "arguments": {"to": "GB82 WEST 1234 5698 7654 32", "cc": "jo@example.com"}}
+    body = {**call, "policy_id": policy["id"]}
+    tried = management.call("POST", "/api/workspace/firewall/test", body)
+    assert tried["arguments"] == {"to": "[redacted:iban]", "cc": "[redacted:email]"}
+    rule["sanitize"] = {"presets": ["no_such_entity"]}
+    management.call("POST", "/api/workspace/firewall/policies", {"name": "no", "rules": [rule]}, status=422)
+
+
 @pytest.fixture(scope="module")
 def files() -> Iterator[str]:
     """A real MCP server in a thread of its own."""

@@ -27,7 +27,7 @@ from services.firewall.domain.destinations import Destination
 from services.firewall.domain.egress import Lookups
 from services.firewall.domain.facts import CallFacts
 from services.firewall.domain.model import CALL_SURFACES, Surface, Verdict
-from services.firewall.domain.outcome import Call, Judgement, Outcome, shown
+from services.firewall.domain.outcome import Call, EntityRedaction, Judgement, Outcome, shown
 from services.firewall.domain.sanitize import redact_call
 
 if TYPE_CHECKING:
@@ -174,9 +174,10 @@ class Evaluation:
         ledger = _Ledger(states)
         chains = _Ledger(states)
         judgements: list[Judgement] = []
+        redactions: list[EntityRedaction] = []
         reservation = self._cap_request(states, now_us, judgements)
         for case in self._cases:
-            judgements += self._judge_case(case, ledger, chains, now_us)
+            judgements += self._judge_case(case, ledger, chains, now_us, redactions)
         stopped = {item.index for item in judgements if item.verdict.restricting}
         if reservation is not None and not stopped:
             ledger.put(*reservation)
@@ -184,7 +185,31 @@ class Evaluation:
         if not (stopped and self._surface is Surface.RESPONSE):
             ledger.changed.update(chains.changed)
         writes = tuple(CounterWrite(key, *ledger.changed[key]) for key in sorted(ledger.changed))
-        return Outcome(tuple(judgements), writes)
+        return Outcome(tuple(judgements), writes, tuple(redactions))
+
+    @property
+    def chain_keys(self) -> list[str]:
+        """Counters of the sequences that these calls may be part of."""
+        return sorted({chain.key for case in self._cases for chain in case.chains})
+
+    def passed(self, states: States, now_us: int) -> tuple[CounterWrite, ...]:
+        """What to write when these calls pass whatever the rules say: a person approved them."""
+        ledger = _Ledger(states)
+        for case in self._cases:
+            for key, _, state, expires_at_us in self._advanced(case, ledger, now_us):
+                ledger.put(key, state, expires_at_us)
+        return tuple(CounterWrite(key, *ledger.changed[key]) for key in sorted(ledger.changed))
+
+    def _advanced(self, case: _Case, chains: _Ledger, now_us: int) -> list[tuple[str, bool, str, int]]:
+        """Each sequence the call is a step of: its counter, whether it is complete, the next state, its end."""
+        found = []
+        for chain in case.chains:
+            sequence = chain.rule.rule.sequence
+            if sequence is not None:
+                window_s = sequence.window_seconds
+                fired, state = advance_chain(chains.get(chain.key), now_us, window_s, chain.rule.needs, chain.takes)
+                found.append((chain.key, fired, state, now_us + window_s * US_PER_S))
+        return found
 
     def _cap_request(self, states: States, now_us: int, judgements: list[Judgement]) -> tuple[str, str, int] | None:
         if not self._caps:
@@ -204,16 +229,11 @@ class Evaluation:
         cap_nano_usd = (rule.rule.cap_cost_cents or 0) * NANO_USD_PER_CENT
         return reserve(state, now_us, self._context.request_id, worst_case_nano_usd, cap_nano_usd)
 
-    def _judge_case(self, case: _Case, ledger: _Ledger, chains: _Ledger, now_us: int) -> list[Judgement]:
-        fires: dict[str, bool] = {}
-        advanced: list[tuple[str, str, int]] = []
-        for chain in case.chains:
-            sequence = chain.rule.rule.sequence
-            if sequence is not None:
-                window_s = sequence.window_seconds
-                fired, state = advance_chain(chains.get(chain.key), now_us, window_s, chain.rule.needs, chain.takes)
-                fires[chain.rule.rule.id] = fired
-                advanced.append((chain.key, state, now_us + window_s * US_PER_S))
+    def _judge_case(
+        self, case: _Case, ledger: _Ledger, chains: _Ledger, now_us: int, redactions: list[EntityRedaction]
+    ) -> list[Judgement]:
+        advanced = self._advanced(case, chains, now_us)
+        fires = {chain.rule.rule.id: fired for chain, (_, fired, _, _) in zip(case.chains, advanced, strict=True)}
         found: list[Judgement] = []
         redacting: list[CompiledRule] = []
         for spot in case.spots:
@@ -224,9 +244,9 @@ class Evaluation:
                 redacting.append(rule)
             found.append(judgement)
         if not any(item.verdict.restricting for item in found):
-            for entry in advanced:
-                chains.put(*entry)
-            found = self._redacted(case.facts, found, redacting)
+            for key, _, state, expires_at_us in advanced:
+                chains.put(key, state, expires_at_us)
+            found = self._redacted(case.facts, found, redacting, redactions)
         return found
 
     def _count(self, spot: _Spot, ledger: _Ledger, now_us: int) -> dict[str, int]:
@@ -299,12 +319,20 @@ class Evaluation:
             replace(base, verdict=verdict, reason=reason, rule_id=rule.rule.id, rule_label=rule.rule.label)
         )
 
-    def _redacted(self, facts: CallFacts, found: list[Judgement], rules: Sequence[CompiledRule]) -> list[Judgement]:
+    def _redacted(
+        self,
+        facts: CallFacts,
+        found: list[Judgement],
+        rules: Sequence[CompiledRule],
+        redactions: list[EntityRedaction],
+    ) -> list[Judgement]:
         """Every sanitize rule of the call applied to its arguments, the same text on each of its judgements."""
         specs = [rule.sanitize for rule in rules if rule.sanitize is not None]
         if not rules or facts.arguments is None:
             return found
         text = redact_call(facts.arguments.value, specs)
+        if any(spec.entities for spec in specs):
+            redactions.append(EntityRedaction(facts.index, text, tuple(specs)))
         return [
             replace(item, sanitized_arguments_json=text) if item.verdict is Verdict.SANITIZE else item for item in found
         ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from services.firewall.domain.arguments import read_arguments
 from services.firewall.domain.counters import CounterWrite
 from services.firewall.domain.model import CALL_SURFACES, Surface, Verdict
+from services.firewall.domain.sanitize import CompiledSanitize
 
 _TOOL_SHOWN = 128
 
@@ -45,11 +46,22 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class EntityRedaction:
+    """A sanitized call whose rules also name entities that only the guardrail finds; the rest is redacted already."""
+
+    index: int
+    arguments_json: str
+    specs: tuple[CompiledSanitize, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """Every evaluation in order (a call, then its destinations), and the counters to write."""
+    """Every evaluation in order (a call, then its destinations), and the counters to write. While `redactions` is not
+    empty, the arguments in these judgements must not pass yet."""
 
     judgements: tuple[Judgement, ...]
     writes: tuple[CounterWrite, ...] = ()
+    redactions: tuple[EntityRedaction, ...] = ()
 
     @property
     def decisive(self) -> Judgement | None:

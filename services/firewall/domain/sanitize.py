@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,14 @@ from services.firewall.domain.paths import Step, parse_path
 CUSTOM_MAX = 32
 PATHS_MAX = 32
 PATTERN_MAX = 1000
+_ENTITY = re.compile(r"[a-z][a-z0-9_]{1,63}")
+ENTITIES_MAX = 64
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MEMORY_BYTES = 8 * 1024 * 1024
 _SECRET_ENTROPY_BITS = 3.8
 
 Check = Callable[[str], bool]
+Change = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,21 @@ _FINDERS = {name: _Finder(name, _compile(pattern), check) for name, (pattern, ch
 class CompiledSanitize:
     """One rule's redaction. Raises ValueError with `presets.N:`, `custom.N.pattern:` or `paths.N:` in front."""
 
-    __slots__ = ("_finders", "_paths")
+    __slots__ = ("_finders", "_paths", "entities")
 
     def __init__(self, sanitize: Sanitize) -> None:
         finders = []
+        entities: dict[str, None] = {}
         for index, name in enumerate(sanitize.presets):
-            if name not in _FINDERS:
-                raise ValueError(f"presets.{index}: must be one of {', '.join(PRESETS)}")
-            finders.append(_FINDERS[name])
+            if name in _FINDERS:
+                finders.append(_FINDERS[name])
+            elif _ENTITY.fullmatch(name) and len(entities) < ENTITIES_MAX:
+                entities[name] = None
+            else:
+                known = f"{', '.join(PRESETS)}, or the name of a guardrail entity (at most {ENTITIES_MAX})"
+                raise ValueError(f"presets.{index}: must be one of {known}")
+        self.entities = tuple(entities)
+        """Names that the guardrail must redact; the rest happens here."""
         for index, custom in enumerate(sanitize.custom):
             if not _NAME.fullmatch(custom.name):
                 raise ValueError(f"custom.{index}.name: must have 1 to 64 letters, digits, dots, dashes or underscores")
@@ -134,33 +144,46 @@ class CompiledSanitize:
 
     def redact(self, value: Any) -> Any:
         """A copy of the document, redacted where the paths lead."""
+        return self._changed(value, self.redact_text)
+
+    def strings(self, value: Any) -> list[str]:
+        """Every string that the paths lead to, each once."""
+        found: dict[str, None] = {}
+
+        def keep(text: str) -> str:
+            found[text] = None
+            return text
+
+        self._changed(value, keep)
+        return list(found)
+
+    def apply(self, value: Any, redacted: Mapping[str, str]) -> Any:
+        """A copy of the document with strings replaced where the paths lead."""
+        return self._changed(value, lambda text: redacted.get(text, text))
+
+    def _changed(self, value: Any, change: Change) -> Any:
         for steps in self._paths:
-            value = self._follow(value, steps)
+            value = self._follow(value, steps, change)
         return value
 
-    def _follow(self, value: Any, steps: Sequence[Step]) -> Any:
+    def _follow(self, value: Any, steps: Sequence[Step], change: Change) -> Any:
         if not steps:
-            return self._below(value)
+            return _below(value, change)
         step, rest = steps[0], steps[1:]
         if step.kind == "deep":
             if isinstance(value, dict):
                 return {
-                    key: self._follow(self._follow(item, steps), rest) if key == step.key else self._follow(item, steps)
+                    key: self._follow(self._follow(item, steps, change), rest, change)
+                    if key == step.key
+                    else self._follow(item, steps, change)
                     for key, item in value.items()
                 }
-            return [self._follow(item, steps) for item in value] if isinstance(value, list) else value
+            return [self._follow(item, steps, change) for item in value] if isinstance(value, list) else value
         if step.kind == "child" and isinstance(value, dict) and step.key in value:
-            return {key: self._follow(item, rest) if key == step.key else item for key, item in value.items()}
+            return {key: self._follow(item, rest, change) if key == step.key else item for key, item in value.items()}
         if step.kind == "index" and isinstance(value, list):
-            return [self._follow(item, rest) if index == step.key else item for index, item in enumerate(value)]
+            return [self._follow(item, rest, change) if index == step.key else item for index, item in enumerate(value)]
         return value
-
-    def _below(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.redact_text(value)
-        if isinstance(value, dict):
-            return {key: self._below(item) for key, item in value.items()}
-        return [self._below(item) for item in value] if isinstance(value, list) else value
 
     def redact_text(self, text: str) -> str:
         """One string value."""
@@ -172,10 +195,23 @@ class CompiledSanitize:
         return text if found == plain else found
 
 
+def _below(value: Any, change: Change) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _below(item, change) for key, item in value.items()}
+    return [_below(item, change) for item in value] if isinstance(value, list) else value
+
+
 def redact_call(value: Any, specs: Sequence[CompiledSanitize]) -> str:
     """The arguments as JSON text with every spec applied."""
     for spec in specs:
         value = spec.redact(value)
+    return document_text(value)
+
+
+def document_text(value: Any) -> str:
+    """Arguments as JSON text."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode()

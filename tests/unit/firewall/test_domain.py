@@ -282,7 +282,7 @@ def test_the_resolution_table() -> None:
          "rules.0.rate", "cannot be combined"),
         ({"verdict": "deny", "cap_cost_cents": 1}, "rules.0.cap_cost_cents", "needs the verdict"),
         ({"verdict": "deny", "sanitize": {"presets": ["email"]}}, "rules.0.sanitize", "needs the verdict"),
-        ({"verdict": "sanitize", "sanitize": {"presets": ["nope"]}}, "rules.0.sanitize.presets.0", "must be one of"),
+        ({"verdict": "sanitize", "sanitize": {"presets": ["No such"]}}, "rules.0.sanitize.presets.0", "must be one of"),
         ({"verdict": "sanitize", "sanitize": {"custom": ["("]}}, "rules.0.sanitize.custom.0.pattern", "linear time"),
         ({"verdict": "sanitize", "sanitize": {"presets": []}}, "rules.0.sanitize.presets", "must name"),
         ({"verdict": "sanitize", "sanitize": {"presets": ["email"], "paths": ["x"]}}, "rules.0.sanitize.paths.0", "$"),

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from grpc import StatusCode
+from grpc.aio import AioRpcError
 
 from orca.common.v1.common_pb2 import RequestContext
 from orca.firewall.v1 import firewall_pb2 as pb
+from orca.guardrail.v1 import guardrail_pb2, guardrail_pb2_grpc
 from orca.ledger.v1 import ledger_pb2
+from services.common.errors import Unavailable
+from services.common.rpc.loopback import LoopbackServer
 from tests.unit.firewall.harness import Harness, harness
 
 PAY = {"tool_name_glob": "bank.pay", "verdict": "pending_approval", "label": "pay"}
@@ -84,6 +91,63 @@ async def test_a_sequence_fires_on_the_call_that_completes_it(plane: Harness) ->
     seen = [name((await plane.evaluate((tool, "{}"))).verdict) for tool in ("http.post", "secrets.read", "http.post")]
     assert seen == ["allow", "allow", "deny"]
     assert name((await plane.evaluate(("http.post", "{}"), run_id="other")).verdict) == "allow"
+
+
+async def test_an_approved_call_is_a_step_of_the_run_it_was_held_in(plane: Harness) -> None:
+    steps = [{"tool_name_glob": "bank.pay"}, {"tool_name_glob": "mail.send"}]
+    rule = {"verdict": "deny", "priority": 1, "sequence": {"window_seconds": 300, "steps": steps}}
+    await plane.create(is_default=True, rules=[rule, PAY], default_verdict="allow")
+    pay, mail = ({"tool_name": tool, "arguments": {}, "agent_run_id": "run_7"} for tool in ("bank.pay", "mail.send"))
+    approval_id = (await plane.hook("POST", "/evaluate", pay))[1]["data"]["approval_id"]
+    assert (await plane.hook("POST", "/evaluate", mail))[1]["data"]["verdict"] == "allow"
+    await plane.request("POST", f"/approvals/{approval_id}/approve")
+    # The retry calls itself another run; what was approved belongs to the first.
+    used = pay | {"approval_id": approval_id, "agent_run_id": "run_8"}
+    assert (await plane.hook("POST", "/evaluate", used))[1]["data"]["verdict"] == "allow"
+    assert (await plane.hook("POST", "/evaluate", mail | {"agent_run_id": "run_8"}))[1]["data"]["verdict"] == "allow"
+    assert (await plane.hook("POST", "/evaluate", mail))[1]["data"]["verdict"] == "deny"
+
+
+class FakeGuardrail(guardrail_pb2_grpc.GuardrailServiceServicer):
+    """Knows the entity `iban`, which is every run of digits behind `DE`."""
+
+    down = False
+
+    async def Redact(self, request: Any, context: Any) -> guardrail_pb2.RedactResponse:
+        if self.down:
+            raise Unavailable("down")
+        unknown = [entity for entity in request.entities if entity != "iban"]
+        texts = [re.sub(r"DE\d+", "[redacted:iban]", text) for text in request.texts]
+        return guardrail_pb2.RedactResponse(unknown=unknown, texts=[] if unknown else texts)
+
+
+async def test_a_guardrail_entity_is_redacted_by_the_guardrail_and_nothing_passes_without_it(tmp_path: Path) -> None:
+    server, fake = LoopbackServer(), FakeGuardrail()
+    guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(fake, server)
+    rule = {"verdict": "sanitize", "sanitize": {"presets": ["email", "iban"], "paths": ["$.to", "$.deep"]}}
+    async with harness(tmp_path, guardrail=server) as plane:
+        wrong = {"name": "x", "rules": [rule | {"sanitize": {"presets": ["email", "ibann"]}}]}
+        for path in ("/policies", "/test"):
+            sent = wrong if path == "/policies" else {"tool_name": "t", "policy": wrong}
+            status, body = await plane.request("POST", path, sent)
+            assert (status, body["param"]) == (422, "rules.0.sanitize.presets.1")
+        created = await plane.create(is_default=True, rules=[rule])
+        assert (await plane.request("PUT", f"/policies/{created['id']}", {"rules": created["rules"]}))[0] == 200
+        given = {"to": "a@b.example DE12", "deep": [{"n": 1, "x": "DE34 DE12"}], "kept": "DE56"}
+        answer = await plane.evaluate(("pay", json.dumps(given)))
+        redacted = {
+            "to": "[redacted:email] [redacted:iban]",
+            "deep": [{"n": 1, "x": "[redacted:iban] [redacted:iban]"}],
+            "kept": "DE56",
+        }
+        assert json.loads(answer.calls[0].sanitized_arguments_json) == redacted
+        _, tried = await plane.request("POST", "/test", {"tool_name": "pay", "arguments": given})
+        assert tried["data"]["arguments"] == redacted
+        fake.down = True
+        with pytest.raises(AioRpcError) as failed:
+            await plane.evaluate(("pay", json.dumps(given)))
+        assert failed.value.code() is StatusCode.UNAVAILABLE
+        assert (await plane.request("POST", "/policies", wrong))[0] == 503
 
 
 async def test_a_runs_cost_is_reserved_settled_once_and_capped(plane: Harness) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from orca.common.v1.common_pb2 import PolicyExistsRequest, PolicyRef, RequestContext
 from orca.guardrail.v1 import guardrail_pb2 as pb
-from services.common.errors import Unavailable
+from services.common.errors import Invalid, Unavailable
 from tests.unit.guardrail.builders import rule
 from tests.unit.guardrail.harness import Harness, harness
 
@@ -209,6 +209,34 @@ async def test_nothing_matches_inside_the_tag_of_a_rule_that_asks_others(service
     await service.create(is_default=True, rules=[rule(type="keyword", stage="input", terms=["unkind"]), judge])
     assert (await check(service, "so [UNKIND]")).outcome == pb.OUTCOME_PASSED
     assert (await check(service, "so unkind")).outcome == pb.OUTCOME_MASKED
+
+
+async def test_entities_are_redacted_by_name_whatever_policy_applies(service: Harness) -> None:
+    texts = ["to jo@example.com, GB82 WEST 1234 5698 7654 32", "nothing", "é jo@example.com jo@example.com"]
+    request = pb.RedactRequest(entities=["email_address", "iban"], texts=texts)
+    answer = await service.servicer.Redact(request, None)
+    assert list(answer.texts) == [
+        "to [redacted:email_address], [redacted:iban]",
+        "nothing",
+        "é [redacted:email_address] [redacted:email_address]",
+    ]
+    unknown = await service.servicer.Redact(pb.RedactRequest(entities=["iban", "ibann"], texts=texts), None)
+    assert (list(unknown.unknown), list(unknown.texts)) == (["ibann"], [])
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (pb.RedactRequest(entities=[f"e{n}" for n in range(65)]), "entities"),
+        (pb.RedactRequest(entities=["iban"], texts=["x"] * 1001), "texts"),
+    ],
+)
+async def test_more_to_redact_than_the_bounds_is_refused(
+    service: Harness, request_: pb.RedactRequest, param: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        await service.servicer.Redact(request_, None)
+    assert refused.value.param == param
 
 
 async def test_policy_exists_is_scoped_to_the_workspace(service: Harness) -> None:
