@@ -44,6 +44,11 @@ def available() -> bool:
     return hyperscan is not None
 
 
+def _stop(number: int, _start: int, _end: int, _flags: int, found: list[int]) -> bool:
+    found.append(number)
+    return True
+
+
 class Automaton:
     """Immutable; any number of threads may scan at once, each with its own scratch space."""
 
@@ -78,6 +83,15 @@ class Automaton:
         except hyperscan.ScanTerminated:
             return None
         return found
+
+    def any(self, data: bytes) -> bool:
+        """Whether there is a candidate at all."""
+        found: list[int] = []
+        try:
+            self._database.scan(data, match_event_handler=_stop, context=found, scratch=self._scratch())
+        except hyperscan.ScanTerminated:
+            return True
+        return bool(found)
 
     def _scratch(self) -> Any:
         scratch = getattr(self._local, "scratch", None)

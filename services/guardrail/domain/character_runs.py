@@ -38,11 +38,6 @@ class EmailFinder:
     triggers: tuple[Trigger, ...] = (Trigger(r"[a-z0-9_%+'\x81-]@[a-z0-9\x81]", True, _MAX_LOCAL, 0),)
     partials: tuple[str, ...] = ()
     longest = _MAX_LOCAL + 1 + _MAX_DOMAIN
-    needs_digit = False
-
-    def may_find(self, data: bytes, low: int) -> bool:
-        """See `BuiltIn`."""
-        return data.find(b"@", low) >= 0
 
     def hold(self, data: bytes) -> int:
         """Where an address may begin that the text's end cuts off."""
@@ -128,11 +123,6 @@ class RunFinder:
     """A prefix and the run of characters after it, at most `longest` together; `accept` judges and trims."""
 
     partials: tuple[str, ...] = ()
-    needs_digit = False
-
-    def may_find(self, _data: bytes, _low: int) -> bool:
-        """See `BuiltIn`."""
-        return True
 
     def __init__(
         self, prefix: str, chars: bytes, longest: int, accept: Callable[[bytes, int, int], int | None]

@@ -67,6 +67,9 @@ class CompiledPolicy:
         self.watches: tuple[Watch, ...] = tuple(Watch(finders[key], tuple(uses[key])) for key in finders)
         self.gate = Gate(gated(enumerate(watch.finder for watch in self.watches)), native=native)
         self.open: tuple[int, ...] = tuple(n for n in range(len(self.watches)) if n not in self.gate.finders)
+        others = [self.watches[number].finder for number in self.open]
+        self._secrets = [finder for finder in others if isinstance(finder, SecretsFinder)]
+        self._all_quiet = bool(self.watches) and not self.limits and len(self._secrets) == len(others)
         # Of both stages: an answer that was masked comes back as history.
         own_tags = {rule.mask_tag for rule in guardrail.rules} | {
             custom.tag for rule in guardrail.rules for custom in rule.custom_entities
@@ -112,6 +115,28 @@ class CompiledPolicy:
                 yield number, self.gate.finders[number].find_near(view, cursors.get(number, floor), hold, ends)
         for number in self.open:
             yield number, self.watches[number].finder.find(view, cursors.get(number, floor), final)
+
+    def quiet_hold(self, text: str, floor: int, released: int) -> tuple[int, int] | None:
+        """From where on a growing text may become a match, of gated finders and of any, when nothing in it is one yet.
+
+        `floor`: where the gated finders are undecided; `released`: where any is. None when a closer look is needed,
+        which it rarely is: this saves most of the work on most pieces of most answers.
+        """
+        if not self._all_quiet:
+            return None
+        tail = text[floor:]
+        if not tail.isascii() or "[" in tail:
+            return None
+        hold = self.gate.quiet_hold(tail.encode("ascii"))
+        if hold is None:
+            return None
+        gated = earliest = floor + hold
+        for finder in self._secrets:
+            held = finder.quiet_hold(text, released)
+            if held is None:
+                return None
+            earliest = min(earliest, held)
+        return gated, earliest
 
     def over_limit(self, length: int, role: str) -> list[Finding]:
         """Findings of the `max_chars` rules for a text of so many characters."""

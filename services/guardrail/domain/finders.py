@@ -66,12 +66,6 @@ class BuiltIn(Finder, Protocol):
     def hold(self, data: bytes) -> int:
         """Shadow position from which on a match may begin that the text's end cuts off."""
 
-    needs_digit: bool
-    """True when every match has a digit in it."""
-
-    def may_find(self, data: bytes, low: int) -> bool:
-        """Whether a match from `low` on is possible, at a glance; asked where there is no digit."""
-
     def reads_elsewhere(self, view: TextView) -> bool:
         """True when a match is possible without a candidate."""
 

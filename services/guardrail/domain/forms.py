@@ -117,12 +117,10 @@ class _Walk:
 class FormFinder:
     """One entity of several forms; see `Finder` and `BuiltIn`."""
 
-    def __init__(self, *forms: Form, digits: bool = False) -> None:
-        """`digits`: the acceptors find nothing without a digit, whatever the shapes say."""
+    def __init__(self, *forms: Form) -> None:
         self._forms = forms
         self.triggers: tuple[Trigger, ...] = tuple(form.trigger for form in forms)
         self.partials: tuple[str, ...] = tuple(form.shape.partial for form in forms)
-        self.needs_digit = digits or all(form.shape.needs_digit for form in forms)
         self.longest = max(form.shape.longest for form in forms) + LOOK_AHEAD
 
     def find(self, view: TextView, cursor: int, final: bool) -> Scan:
@@ -146,10 +144,6 @@ class FormFinder:
             if regions:
                 walks.append(_Walk(form, view, _merged(regions, low, hold), True))
         return self._scan(view, walks, cursor, low, hold)
-
-    def may_find(self, _data: bytes, _low: int) -> bool:
-        """See `BuiltIn`."""
-        return True
 
     def reads_elsewhere(self, view: TextView) -> bool:
         """True when a match is possible without a candidate: context words of other scripts."""

@@ -26,8 +26,25 @@ Ends = list[Sequence[int]]
 """Candidates' ends of one finder, per trigger."""
 
 _NOTHING: Mapping[int, Ends] = MappingProxyType({})
-_DIGIT = re.compile(rb"[0-9]")
+_CLUES = (
+    r"[0-9@]|://|[Ww][Ww][Ww][.]|[Ee][Yy][Jj]|[Ss][Kk]-|[A-Z]{4}|[0-9A-Fa-f]{2}[:\-]|[0-9A-Fa-f]{4}[.]",
+    "[0-9+(:@/]|[A-Z]{3}",
+)
+"""What every match of every built-in finder has in it, and what one may begin with besides the last word.
+
+Text without the first kind holds no match, text without either is what most of most answers is.
+"""
+
 _OPENS = re.compile(rb"[0-9+(:@/]")
+_SHORT_WORD, _MAX_WORDS = 4, 3
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_MONTHS = frozenset(
+    b"jan feb fev mar apr abr avr jun jul jui aug ago aou sep set oct okt ott out nov dec dez dic gen ene giu lug lut"
+    b" kwi cze lip sie wrz paz lis gru sty may mai maj mag".split()
+)
+_LONGEST_WORD = 322
+"""Held back of a word without an end; an address is no longer."""
+
 _WORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.%'+-\x81"
 _SPACED = re.compile(
     rb"(?:\b[A-Za-z]{1,3}[ \-]|\b(?i:jan|feb|fev|mar|ma|apr|abr|avr|jun|jul|jui|aug|ago|aou|sep|set|oct|okt|ott"
@@ -35,10 +52,29 @@ _SPACED = re.compile(
 )
 
 
+def _short_words(data: bytes, space: int) -> int:
+    """Where the short words (or the month) before the last space begin, after which digits would be an identifier."""
+    start = space + 1
+    for _ in range(_MAX_WORDS):
+        before = data.rfind(b" ", 0, space) + 1
+        word = data[before:space]
+        prefix = word.rstrip(_LETTERS + b".")
+        letters = word[len(prefix) :]
+        if not letters or (len(letters) > _SHORT_WORD and letters[:3].lower() not in _MONTHS):
+            break
+        start = before + len(prefix)
+        if prefix or before == 0:
+            break
+        space = before - 1
+    return start
+
+
 @dataclass(frozen=True, slots=True)
 class _Catalogue:
     shapes: Automaton
     words: Automaton
+    clues: Automaton
+    quiet: Automaton
     shape_numbers: Mapping[Trigger, int]
     word_numbers: Mapping[str, int]
 
@@ -51,6 +87,8 @@ def _catalogue() -> _Catalogue:
     return _Catalogue(
         Automaton([(trigger.pattern, trigger.ignore_case) for trigger in shapes]),
         Automaton([(word, False) for word in words]),
+        Automaton([(_CLUES[0], False)]),
+        Automaton([("|".join(_CLUES), False)]),
         {trigger: number for number, trigger in enumerate(shapes)},
         {word: number for number, word in enumerate(words)},
     )
@@ -78,7 +116,6 @@ class Gate:
         self._partial = (
             re2.compile(rf"(?:{'|'.join(partials)})\z".encode("ascii"), latin1_options()) if partials else None
         )
-        self._digitless = [finder for finder in self.finders.values() if not finder.needs_digit]
         self._own = [finder for finder in self.finders.values() if not finder.partials]
         self._longest = max((finder.longest for finder in self.finders.values() if finder.partials), default=0) + 1
 
@@ -97,11 +134,11 @@ class Gate:
         None when the whole text must be read.
         """
         data = view.shadow
-        if not _DIGIT.search(data, low) and not any(finder.may_find(data, low) for finder in self._digitless):
-            return _NOTHING
         if not self._native:
             return None
         catalogue = _catalogue()
+        if not catalogue.clues.any(data[low:] if low else data):
+            return _NOTHING
         found: dict[int, Ends] = {}
         for scanner, data, users, shift in (
             (catalogue.shapes, view.shadow, self._shapes, 0),
@@ -128,6 +165,16 @@ class Gate:
         if mine is None:
             mine = found[number] = [()] * len(self.finders[number].triggers)
         mine[place] = [*mine[place], *ends] if mine[place] else ends
+
+    def quiet_hold(self, data: bytes) -> int | None:
+        """`hold` of a text without any clue, so without candidates; None when it has one, or is not read natively."""
+        if not self._native or _catalogue().quiet.any(data):
+            return None
+        size = len(data)
+        space = data.rfind(b" ", max(0, size - 4))
+        if space >= 0:
+            return _short_words(data, space)
+        return max(0, size - _LONGEST_WORD, len(data.rstrip(_WORD)))
 
     def hold(self, data: bytes) -> int:
         """Shadow position from which on a match of any finder may begin that the text's end cuts off."""

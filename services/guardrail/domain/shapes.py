@@ -108,27 +108,11 @@ class Shape:
         return self._prefix.width + 1
 
     @cached_property
-    def needs_digit(self) -> bool:
-        """True when every match has a digit in it."""
-        return _needs_digit(self._root)
-
-    @cached_property
     def partial(self) -> str:
         """RE2 pattern: from where it matches, a match may begin whose end or look-ahead the text lacks."""
         cut = "|".join(_cut_option(option) for option in self._root.options)
         body = rf"(?:(?:{cut})|(?:{self._root.pattern})(?s:.){{1,{LOOK_AHEAD}}})"
         return f"(?i:{body})" if self.ignore_case else body
-
-
-def _needs_digit(node: _Node) -> bool:
-    if isinstance(node, _Atom):
-        inner = node.text.strip("[]").replace("-", "")
-        return bool(inner) and inner.isdigit()
-    if isinstance(node, _Repeat):
-        return node.low > 0 and _needs_digit(node.item)
-    if isinstance(node, _Choice):
-        return all(_needs_digit(option) for option in node.options)
-    return any(_needs_digit(item) for item in node.items)
 
 
 def _cut_option(option: _Sequence) -> str:

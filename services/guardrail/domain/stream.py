@@ -136,6 +136,11 @@ class StreamScanner:
         return self._tally.matches(fingerprint)
 
     def _advance(self, state: _Field, final: bool) -> str:
+        if not final and not state.pending:
+            hold = self._policy.quiet_hold(state.text, max(0, state.floor - state.base), state.released - state.base)
+            if hold is not None:
+                state.floor = max(state.floor, state.base + hold[0])
+                return self._release_clean(state, max(state.base + hold[1], state.released))
         # A tag that may still be completed hides what it covers, so nothing from its start on is visible yet.
         visible = len(state.text) if final else partial_tag_start(state.text)
         boundary = state.base + visible

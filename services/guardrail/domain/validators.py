@@ -16,6 +16,7 @@ from stdnum import ean, luhn, numdb
 from stdnum import iban as stdnum_iban
 from stdnum.fr import nir as stdnum_nir
 from stdnum.iso7064 import mod_11_2
+from stdnum.it import codicefiscale as stdnum_fiscal_code
 from stdnum.us import ssn as stdnum_ssn
 
 _NOT_ALNUM = re.compile(r"[^0-9A-Za-z]+")
@@ -164,6 +165,11 @@ def is_kr_birth(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_it_fiscal_code(text: str) -> bool:
+    """Structure, date and check letter; of codes whose digits were all replaced by letters there is none."""
+    return any(char.isdigit() for char in text) and bool(stdnum_fiscal_code.is_valid(text))
 
 
 def is_fr_nir(text: str) -> bool:

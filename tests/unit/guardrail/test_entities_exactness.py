@@ -147,10 +147,3 @@ def test_a_text_too_dense_in_candidates_is_read_whole_with_the_same_findings(tex
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(automaton, "MAX_CANDIDATES", most)
         assert found(NATIVE, text) == usual
-
-
-@pytest.mark.parametrize("name", entities.NAMES)
-def test_an_entity_that_needs_a_digit_never_matches_without_one(name: str) -> None:
-    examples = [number for text in FOUND[name] for number in parse(text)[1]]
-    bare = [number for number in examples if not any(char.isdecimal() for char in number)]
-    assert not (entities.finder_of(name).needs_digit and bare)

@@ -25,9 +25,9 @@ class Entity:
     misses: str = ""
 
 
-def forms(*items: Form, digits: bool = False) -> Callable[[], BuiltIn]:
-    """A finder over those forms, built when first used. `digits`: nothing is accepted without one."""
-    return lambda: FormFinder(*items, digits=digits)
+def forms(*items: Form) -> Callable[[], BuiltIn]:
+    """A finder over those forms, built when first used."""
+    return lambda: FormFinder(*items)
 
 
 def free(shape: str, valid: Callable[[str], bool], *, ignore_case: bool = False) -> Form:

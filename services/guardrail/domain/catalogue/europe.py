@@ -14,7 +14,6 @@ from stdnum.fi import hetu as fi_hetu
 from stdnum.fr import nir as fr_nir
 from stdnum.gb import nhs as gb_nhs
 from stdnum.ie import pps as ie_pps
-from stdnum.it import codicefiscale as it_codicefiscale
 from stdnum.nl import bsn as nl_bsn
 from stdnum.pl import pesel as pl_pesel
 from stdnum.pt import nif as pt_nif
@@ -145,7 +144,7 @@ ENTITIES: tuple[Entity, ...] = (
             free(
                 r"\b[A-Z]{3}[ ]?[A-Z]{3}[ ]?[0-9LMNPQRSTUV]{2}[A-EHLMPRST][0-9LMNPQRSTUV]{2}"
                 r"[ ]?[A-Z][0-9LMNPQRSTUV]{3}[A-Z]\b",
-                it_codicefiscale.is_valid,
+                validators.is_it_fiscal_code,
                 ignore_case=True,
             )
         ),

@@ -113,7 +113,6 @@ ENTITIES: tuple[Entity, ...] = (
                 r"|(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::[0-9A-Fa-f:.]{0,38}",
                 acceptors.ip_v6,
             ),
-            digits=True,
         ),
         misses="octal and integer spellings, IPv6 without any digit",
     ),

@@ -32,6 +32,7 @@ TAGS = frozenset(row.tag for row in CATALOGUE)
 _KEY_LINE = b"-----BEGIN "
 _WHITE = b" \t\n\r\x0b\x0c\x00"
 
+_NOT_WHITE = bytes(byte for byte in range(256) if byte not in _WHITE)
 _BLANKS = tuple(bytes([byte]) for byte in _WHITE)
 
 Candidate = tuple[int, int, int, int]
@@ -74,6 +75,7 @@ class SecretsFinder:
         self._scanner = scanner or shared_scanner()
         self._widths = [anchor.width for anchor in anchors]
         self._widest = max(self._widths) + 1
+        self._reach = LOOK_BACK + self._widest
         self._rows = [tuple(place for place in group if place in wanted) for group in places]
         self._labels = [Label(row.name, row.tag, order) for order, row in enumerate(CATALOGUE)]
 
@@ -82,7 +84,7 @@ class SecretsFinder:
         data = view.shadow
         size = len(data)
         start_at = view.to_shadow(cursor)
-        first = max(0, start_at - LOOK_BACK - self._widest)
+        first = max(0, start_at - self._reach)
         hits = self._scanner.scan(data[first:] if first else data)
         hold = size if final else max(start_at, self._tail(data))
         if not hits:
@@ -99,13 +101,26 @@ class SecretsFinder:
         spans = [view.span(start, end) for start, end, _, _ in kept]
         return Scan(spans, held, held, [self._labels[place] for _, _, _, place in kept])
 
+    def quiet_hold(self, text: str, undecided: int) -> int | None:
+        """Where an anchor may still be incomplete in a text without any that could matter from `undecided` on.
+
+        None when there is one, or a character outside ASCII.
+        """
+        near = text[max(0, undecided - self._reach) :]
+        if not near.isascii():
+            return None
+        data = near.encode("ascii")
+        if self._scanner.scan(data):
+            return None
+        return len(text) - len(data) + self._tail(data)
+
     def _tail(self, data: bytes) -> int:
         """From where an anchor may still be incomplete: the last run, or a private key's first line."""
         floor = max(0, len(data) - self._widest)
         opened = data.rfind(_KEY_LINE, floor)
         if opened >= 0 and data.find(b"-----", opened + len(_KEY_LINE)) < 0:
             return opened
-        return max(floor, *(data.rfind(blank, floor) + 1 for blank in _BLANKS))
+        return max(floor, len(data.rstrip(_NOT_WHITE)))
 
     def _undecided(self, data: bytes, places: Sequence[tuple[int, int, int]]) -> int:
         """The first position at which text to come may complete or undo a finding."""
