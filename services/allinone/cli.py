@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     command: Callable[[Settings, argparse.Namespace], int] = args.command
     try:
         sys.exit(command(settings, args))
-    except (BindError, OrcaError, ValueError) as error:
+    except (BindError, OrcaError, OSError, ValueError) as error:
         _fail(str(error))
 
 

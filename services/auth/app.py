@@ -145,12 +145,16 @@ class App:
     async def bootstrap(self) -> FirstAccess | None:
         """First start: an administrator, a workspace, a key. Later starts change nothing."""
         store, settings = self._store, self._settings
-        if await store.one(sa.select(USERS.c.id).limit(1)) is not None:
+        anybody = sa.select(USERS.c.id).limit(1)
+        if await store.one(anybody) is not None:
             return None
         chosen = settings.bootstrap_admin_password.get_secret_value()
         password = chosen or mint("")[:20]
         email = settings.bootstrap_admin_email
         async with store.change("system", "") as change:
+            # Changes are serialised: of replicas that start at once, the later ones find the first one's user here.
+            if (await change.tx.execute(anybody)).first() is not None:
+                return None
             user_id = await self._operations.create_user(change, email, password, is_root=True)
         if token := settings.bootstrap_access_token.get_secret_value():
             await self._operations.add_token(user_id, "bootstrap", token)

@@ -48,6 +48,15 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it is started with."""
+        return dict(self._environment)
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://{self._environment['ORCA_METRICS_BIND']}"
+
     def launch(self) -> None:
         with (
             (self._home / f"{self.name}.stdout").open("ab") as out,
@@ -123,6 +132,11 @@ class Cluster:
         self.postgres.start()
         self.kafka = KafkaBroker(self.home / "kafka", require_jars()).start()
         self._plan(self.postgres.create_database("orca"), self.kafka.bootstrap)
+        self.start_processes()
+        return self
+
+    def start_processes(self) -> None:
+        """Starts every process, auth before the others; for a cluster whose processes were killed."""
         first = [p for p in self.processes.values() if p.service == "auth"]
         rest = [p for p in self.processes.values() if p.service != "auth"]
         for group in (first, rest):
@@ -130,7 +144,6 @@ class Cluster:
                 process.launch()
             for process in group:
                 process.wait_ready()
-        return self
 
     def stop(self) -> int:
         """Stops relays first, then the rest; the worst exit code."""

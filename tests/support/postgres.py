@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,7 +29,9 @@ class Postgres:
     """`start` initialises and serves; `url(database)` is for clients; `kill` is kill -9 of the server."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        # As root the server runs as somebody else, who must get there; pytest closes its own directories to others.
+        self._as_root = os.getuid() == 0
+        self._directory = Path(tempfile.mkdtemp(prefix="orca-postgres-")) if self._as_root else directory
         self._process: subprocess.Popen[bytes] | None = None
         self._user: str | None = None
         self.port = 0
@@ -43,14 +46,9 @@ class Postgres:
         self.port = free_port()
         data = self._directory / "data"
         self._directory.mkdir(parents=True, exist_ok=True)
-        if os.getuid() == 0:
+        if self._as_root:
             # The server refuses to run as root.
             self._user = "postgres" if _user_exists("postgres") else "nobody"
-            for path in (self._directory, *self._directory.parents):
-                if path == Path("/"):
-                    break
-                if path.stat().st_uid == 0 and path != self._directory:
-                    path.chmod(path.stat().st_mode | 0o011)
             shutil.chown(self._directory, self._user)
         self._run([str(binaries / "initdb"), "-D", str(data), "-U", "orca", "-A", "trust", "-E", "UTF8", "--no-sync"])
         self._process = subprocess.Popen(
@@ -76,6 +74,17 @@ class Postgres:
         self._run([str(self._program("createdb")), "-h", "127.0.0.1", "-p", str(self.port), "-U", "orca", name])
         return self.url(name)
 
+    def dump(self, database: str, script: Path) -> None:
+        """`pg_dump` of a database in use."""
+        dump = [str(self._program("pg_dump")), "--no-owner", "-d", self.url(database), "-f", str(script)]
+        subprocess.run(dump, check=True, capture_output=True)
+
+    def drop_database(self, name: str) -> None:
+        """The database is lost, whoever is connected."""
+        self._run(
+            [str(self._program("dropdb")), "--force", "-h", "127.0.0.1", "-p", str(self.port), "-U", "orca", name]
+        )
+
     def load(self, url: str, script: Path) -> None:
         """Runs a script of SQL, such as a dump, against a database; stops at the first error."""
         psql = [str(self._program("psql")), "-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", str(script)]
@@ -90,9 +99,13 @@ class Postgres:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
+        if self._as_root:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _run(self, command: list[str]) -> None:
-        subprocess.run(command, check=True, user=self._user, capture_output=True, cwd=self._directory)
+        done = subprocess.run(command, user=self._user, capture_output=True, text=True, cwd=self._directory)
+        if done.returncode != 0:
+            raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr}")
 
 
 def _user_exists(name: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.common.storage.database import insert_for
+
 
 def change_counter(metadata: sa.MetaData, name: str = "change_counter") -> sa.Table:
     """The table; its single row (id 1) is created by the first `bump`."""
@@ -18,14 +20,9 @@ def change_counter(metadata: sa.MetaData, name: str = "change_counter") -> sa.Ta
 
 async def bump(tx: AsyncConnection, counter: sa.Table) -> int:
     """Raises the counter inside the change's transaction; returns its new value. Serialises writers."""
-    updated = await tx.execute(
-        counter.update().where(counter.c.id == 1).values(value=counter.c.value + 1).returning(counter.c.value)
-    )
-    value = updated.scalar_one_or_none()
-    if value is None:
-        await tx.execute(counter.insert().values(id=1, value=1))
-        return 1
-    return int(value)
+    first = insert_for(tx)(counter).values(id=1, value=1)
+    raised = first.on_conflict_do_update(index_elements=[counter.c.id], set_={"value": counter.c.value + 1})
+    return int((await tx.execute(raised.returning(counter.c.value))).scalar_one())
 
 
 async def read_counter(conn: AsyncConnection, counter: sa.Table) -> int:
