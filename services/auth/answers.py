@@ -92,6 +92,7 @@ class Model(_Shown):
     usd_per_request: str | None
     context_length: int | None
     max_output_tokens: int | None
+    tokens_per_byte: int | None
 
 
 class Workspace(_Shown):

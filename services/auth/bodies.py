@@ -166,6 +166,9 @@ class ChannelCreate(ChannelUpdate):
     base_url: Annotated[str, StringConstraints(max_length=2048)]
 
 
+TOKENS_PER_BYTE_MAX = 64
+
+
 class PriceUpdate(Body):
     """A price override, USD per million tokens."""
 
@@ -175,3 +178,4 @@ class PriceUpdate(Body):
     usd_per_request: Amount | None = None
     context_length: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     max_output_tokens: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    tokens_per_byte: Annotated[int, Field(ge=1, le=TOKENS_PER_BYTE_MAX)] | None = None

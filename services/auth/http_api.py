@@ -21,14 +21,19 @@ from services.auth.storage.tables import TOKENS, WORKSPACES
 from services.common.errors import Forbidden, Invalid, NotFound
 from services.common.http import SESSION_COOKIE, Page, Principal, Role, ok
 
+ADDRESS_CHARS_MAX = 64
+
 
 def account_routes(store: Store, identity: Identity, operations: Operations, *, secure_cookie: bool) -> APIRouter:
     """Own account, sessions, access tokens."""
     router = APIRouter(tags=["user"])
 
     @router.post("/api/user/login", responses=shows(answers.Login))
-    async def login(body: bodies.Login, response: Response) -> Answer:
-        user, secret, csrf = await identity.login(body.email, body.password)
+    async def login(body: bodies.Login, request: Request, response: Response) -> Answer:
+        # The console tells whose request it passes on; it is the last hop, and writes the header anew.
+        hops = request.headers.get("x-forwarded-for", "")
+        address = hops.rpartition(",")[2].strip() or (request.client.host if request.client else "")
+        user, secret, csrf = await identity.login(body.email, body.password, address[:ADDRESS_CHARS_MAX])
         response.set_cookie(SESSION_COOKIE, secret, httponly=True, samesite="strict", secure=secure_cookie, path="/")
         return ok({"user": await _self(store, user), "csrf_token": csrf})
 

@@ -131,4 +131,5 @@ def _price(body: bodies.PriceUpdate) -> Price:
         source="override",
         max_input_nano_usd_per_mtok=max(inputs, cached or 0),
         max_output_nano_usd_per_mtok=outputs,
+        tokens_per_byte=body.tokens_per_byte or 1,
     )

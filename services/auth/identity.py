@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.auth.crypto import digest, mint, verify_password
-from services.auth.domain.attempts import Attempts
+from services.auth.domain.attempts import ADDRESS_FAILURES_MAX, Attempts
 from services.auth.domain.keys import PREFIX
 from services.auth.storage.store import Store
 from services.auth.storage.tables import SESSIONS
@@ -30,19 +30,21 @@ class Caller:
 class Identity:
     """Authenticates management calls."""
 
-    def __init__(self, store: Store, session_ttl_s: int) -> None:
+    def __init__(self, store: Store, session_ttl_s: int, address_failures_max: int = ADDRESS_FAILURES_MAX) -> None:
         self._store = store
         self._ttl_s = session_ttl_s
         self._attempts = Attempts()
+        self._addresses = Attempts(address_failures_max)
 
-    async def login(self, email: str, password: str) -> tuple[Any, str, str]:
+    async def login(self, email: str, password: str, address: str) -> tuple[Any, str, str]:
         """(user, session secret, CSRF token). Raises TooMany, or Unauthorized without saying which half was wrong."""
         name, now_s = email.strip().lower(), self._store.now_s()
-        if wait_s := self._attempts.wait_s(name, now_s):
+        if wait_s := max(self._attempts.wait_s(name, now_s), self._addresses.wait_s(address, now_s)):
             raise TooMany("too many failed logins; wait", code="too_many_attempts", retry_after_s=wait_s)
         user = await self._store.user_by_email(email)
         if not await verify_password(user.password_hash if user else None, password) or user is None:
             self._attempts.failed(name, now_s)
+            self._addresses.failed(address, now_s)
             raise Unauthorized("e-mail or password is wrong", code="invalid_credentials")
         self._attempts.succeeded(name)
         secret, csrf = mint(SESSION_PREFIX), mint("")

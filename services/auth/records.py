@@ -192,4 +192,5 @@ def model_object(model_id: str, price: Price | None) -> dict[str, Any]:
         **amounts,
         "context_length": None if price is None else price.context_length or None,
         "max_output_tokens": None if price is None else price.max_output_tokens or None,
+        "tokens_per_byte": None if price is None else price.tokens_per_byte,
     }

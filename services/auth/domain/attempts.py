@@ -1,4 +1,4 @@
-"""Failed logins: how many an e-mail may have before it has to wait. Bounded, in memory, per replica.
+"""Failed logins: how many an e-mail or an address may have before it has to wait. Bounded, in memory, per replica.
 
 Sessions and access tokens of the user go on; only passwords are not tried meanwhile.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 
 FAILURES_MAX = 10
+ADDRESS_FAILURES_MAX = 500
+"""Many users may come from one address, so it has more; who tries one password on many names has no more than these."""
 WINDOW_S = 300
 NAMES_MAX = 10_000
 
@@ -15,13 +17,14 @@ NAMES_MAX = 10_000
 class Attempts:
     """Counts failures by name in fixed windows that start with the first one."""
 
-    def __init__(self) -> None:
+    def __init__(self, failures_max: int = FAILURES_MAX) -> None:
+        self._max = failures_max
         self._failures: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
     def wait_s(self, name: str, now_s: int) -> int:
         """Seconds until the next try; 0 = now."""
         count, since_s = self._failures.get(name, (0, now_s))
-        return max(0, since_s + WINDOW_S - now_s) if count >= FAILURES_MAX else 0
+        return max(0, since_s + WINDOW_S - now_s) if count >= self._max else 0
 
     def failed(self, name: str, now_s: int) -> None:
         """One more failure; the oldest name is forgotten when there are too many."""

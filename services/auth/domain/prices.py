@@ -18,6 +18,8 @@ class Price:
     source: str
     max_input_nano_usd_per_mtok: int
     max_output_nano_usd_per_mtok: int
+    tokens_per_byte: int = 1
+    """Most tokens that one byte of input can become: 1 for byte-level vocabularies."""
 
 
 ECHO = "orca/echo"

@@ -128,4 +128,5 @@ def price_of(record: ModelRecord) -> Price:
         max_output=record.max_output_nano_usd_per_mtok,
         context_length=record.context_length,
         max_output_tokens=record.max_output_tokens,
+        tokens_per_byte=record.tokens_per_byte or 1,
     )

@@ -8,10 +8,13 @@ from functools import partial
 from typing import Any
 
 import httpx
+import pytest
 
 from orca.auth.v1 import auth_pb2
 from services.auth.domain.attempts import FAILURES_MAX, WINDOW_S
+from services.auth.identity import Identity
 from services.auth.operations import TOKENS_MAX
+from services.common.errors import TooMany, Unauthorized
 from tests.unit.auth.harness import World, changes, on_both, until
 
 
@@ -188,7 +191,25 @@ async def test_the_last_owner_stays_whoever_asks_at_once(world: World) -> None:
     assert [member["role"] for member in members].count("owner") == 1
 
 
-PRICE = {"input_usd_per_mtok": "1.5", "output_usd_per_mtok": 2, "usd_per_request": 0.01, "context_length": 4096}
+async def test_one_address_that_tries_many_names_has_to_wait(world: World) -> None:
+    identity = Identity(world.app._store, 60, address_failures_max=3)
+    for number in range(3):
+        with pytest.raises(Unauthorized):
+            await identity.login(f"user{number}@example.test", "guess", "203.0.113.7")
+    with pytest.raises(TooMany) as refused:
+        await identity.login("user9@example.test", "guess", "203.0.113.7")
+    assert (refused.value.code, refused.value.retry_after_s) == ("too_many_attempts", 300)
+    with pytest.raises(Unauthorized):
+        await identity.login("user9@example.test", "guess", "203.0.113.8")
+
+
+PRICE = {
+    "input_usd_per_mtok": "1.5",
+    "output_usd_per_mtok": 2,
+    "usd_per_request": 0.01,
+    "context_length": 4096,
+    "tokens_per_byte": 3,
+}
 
 
 async def test_prices_of_models_with_slashes_in_their_ids(world: World) -> None:
@@ -197,7 +218,7 @@ async def test_prices_of_models_with_slashes_in_their_ids(world: World) -> None:
     created = await world.call("POST", "/api/channel", json=body)
     assert created["models"] == [{"id": model, "upstream_id": "team/m-1"}, {"id": "acme/x", "upstream_id": "x-1"}]
     amounts = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "usd_per_request")
-    unknown = dict.fromkeys((*amounts, "context_length", "max_output_tokens"))
+    unknown = dict.fromkeys((*amounts, "context_length", "max_output_tokens", "tokens_per_byte"))
     unpriced = {"id": model, "priced": False, "source": None, **unknown}
     assert await world.call("GET", f"/api/model/{model}") == unpriced
     assert await world.call("PUT", f"/api/model/{model.replace('/', '%2F')}", json=PRICE) == {
@@ -210,6 +231,7 @@ async def test_prices_of_models_with_slashes_in_their_ids(world: World) -> None:
         "usd_per_request": "0.01",
         "context_length": 4096,
         "max_output_tokens": None,
+        "tokens_per_byte": 3,
     }
     await world.call("DELETE", f"/api/model/{model}")
     assert await world.call("GET", f"/api/model/{model}") == unpriced

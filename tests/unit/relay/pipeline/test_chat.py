@@ -207,6 +207,16 @@ async def test_providers_refusals_are_told_apart() -> None:
         assert relay.journal.of("spend") == []
 
 
+async def test_a_vocabulary_that_is_not_byte_level_is_reserved_by_its_factor() -> None:
+    reserved = []
+    for factor in (0, 1, 8):
+        relay = Relay(record=price(tokens_per_byte=factor))
+        assert (await relay.call(body=chat("x" * 1000, max_completion_tokens=1))).status == 200
+        reserved.append(relay.credit.reservations[0].amount_nano_usd)
+    assert reserved[0] == reserved[1]
+    assert reserved[2] - reserved[1] > 7 * 1000 * 1000
+
+
 FILTERED = {"error": {"message": "no", "code": "content_filter"}}
 
 
