@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from services.common.errors import OrcaError
 
+BODY_TIMEOUT_S = 60.0
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
@@ -29,11 +31,21 @@ class Incoming:
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
 
-    async def body(self, limit_bytes: int) -> bytes:
-        """The whole body. Raises 413 `request_too_large` above the limit, ClientGone on a cut request."""
+    async def body(self, limit_bytes: int, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
+        """The whole body. Raises 413 `request_too_large` above the limit, 408 `request_timeout` when it does not come
+        in time, ClientGone on a cut request."""
         declared = self.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._read(limit_bytes)
+        except TimeoutError:
+            raise OrcaError(
+                "the body did not arrive in time", code="request_timeout", status=408, type="invalid_request_error"
+            ) from None
+
+    async def _read(self, limit_bytes: int) -> bytes:
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             body: bytes = message.get("body", b"")

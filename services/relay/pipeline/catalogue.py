@@ -47,13 +47,13 @@ class Catalogue:
     async def models(self, request_id: str, incoming: Incoming, reply: Reply) -> None:
         """All models the key may use."""
         x = await self._identified(request_id, "/v1/models", incoming)
-        found = sorted(self._gate.visible(x), key=lambda route: route.model_id)
+        found = sorted(await self._gate.visible(x), key=lambda route: route.model_id)
         await reply.json(200, msgspec.json.encode({"object": "list", "data": [model_object(r) for r in found]}))
 
     async def model(self, request_id: str, incoming: Incoming, reply: Reply, model: str) -> None:
         """One model, by an id that may hold slashes."""
         x = await self._identified(request_id, "/v1/models", incoming)
-        found = self._gate.visible(x, model)
+        found = await self._gate.visible(x, model)
         if not found:
             raise NotFound("the model does not exist or the key may not use it", code="model_not_found", param="model")
         await reply.json(200, msgspec.json.encode(model_object(found[0])))

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from services.common.clock import Clock
-from services.common.errors import BadRequest, Forbidden, NotFound, OrcaError, Unauthorized
+from services.common.errors import BadRequest, Forbidden, NotFound, OrcaError, Unauthorized, Unavailable
 from services.common.money import format_usd
 from services.relay.domain import access, address
 from services.relay.domain.capped_fields import unpriced_field
@@ -119,15 +119,25 @@ class Gate:
         if x.capped and not x.price.priced:
             raise Forbidden("the model has no price and the API key is capped", code="model_price_error", param="model")
 
-    def visible(self, x: Exchange, model: str | None = None) -> list[ModelRoute]:
-        """Models the key may use, or the one asked for."""
+    async def visible(self, x: Exchange, model: str | None = None) -> list[ModelRoute]:
+        """Models the key may use, or the one asked for; for a capped key these have prices."""
         key = x.key.key
         if model is not None:
             found = self._models.find(key.workspace_id, model)
             routes = [found] if found else []
         else:
             routes = list(self._models.models(key.workspace_id).values())
-        return [r for r in routes if access.model_allowed(key.model_limits_enabled, key.model_limits, r.model_id)]
+        try:
+            capped = await self._credit.capped(x.key)
+        except Unavailable:
+            # Without the ledger a list that may be too long is better than none; nothing is spent by it.
+            capped = key.HasField("credit_limit_nano_usd")
+        return [
+            route
+            for route in routes
+            if access.model_allowed(key.model_limits_enabled, key.model_limits, route.model_id)
+            and (route.price.priced or not capped)
+        ]
 
     async def reserve(self, x: Exchange) -> str | None:
         """Check 6, provisional: the caller's bytes. Returns the clamped limit for its header, if any.

@@ -386,6 +386,14 @@ async def test_models_and_approvals_and_unknown_routes() -> None:
     assert (await relay.call("/readyz", method="GET")).json == {"status": "ok", "checks": {"keys": True}}
 
 
+async def test_a_capped_key_is_shown_no_model_that_it_cannot_use() -> None:
+    relay = Relay(record=price(priced=False))
+    assert [model["id"] for model in (await relay.call("/v1/models", method="GET")).json["data"]] == ["test/model"]
+    relay.credit.limit = 1
+    assert (await relay.call("/v1/models", method="GET")).json["data"] == []
+    assert (await relay.call("/v1/models/test/model", method="GET")).error == (404, "model_not_found")
+
+
 async def test_run_identity_reaches_planes_and_events() -> None:
     relay = Relay()
     headers = {"x-orca-step-id": "s1", "x-request-id": "mine", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
