@@ -124,6 +124,8 @@ async def generate(store: ClickHouseStore, rows: int) -> None:
 async def feeds(store: ClickHouseStore, rows: int) -> None:
     reader = Feeds(store)
     span = Span()
+    now_us = time.time_ns() // 1000
+    week = Span(now_us - 7 * 86_400_000_000, now_us)
     reads = {
         "matches, first page": lambda: reader.page(MATCHES, "ws_3", {}, span, cursor=None, limit=50),
         "matches, hide_fp": lambda: reader.page(MATCHES, "ws_3", {"hide_fp": True}, span, cursor=None, limit=50),
@@ -133,10 +135,15 @@ async def feeds(store: ClickHouseStore, rows: int) -> None:
         "firewall events, tool": lambda: reader.page(
             FIREWALL_EVENTS, "ws_3", {"tool_name": ["tool_3"]}, span, cursor=None, limit=50
         ),
+        "log, one request": lambda: reader.page(
+            REQUESTS, "ws_3", {"request_id": [f"req_{rows // 2 // 20 * 20 + 3}"]}, span, cursor=None, limit=50
+        ),
         "log": lambda: reader.page(REQUESTS, "ws_3", {}, span, cursor=None, limit=50),
         "runs": lambda: reader.runs("ws_3", {}, (), span, cursor=None, limit=50),
         "tools": lambda: reader.tools("ws_3", {}, span, cursor=None, limit=50),
+        "tools, a week": lambda: reader.tools("ws_3", {}, week, cursor=None, limit=50),
         "usage by day": lambda: reader.usage("ws_3", ["day"], {}, span, cursor=None, limit=50),
+        "usage by key, model, a week": lambda: reader.usage("ws_3", ["key", "model"], {}, week, cursor=None, limit=50),
         "anomalies": lambda: reader.anomalies("ws_3", {}, span, cursor=None, limit=50),
     }
     print(f"feeds over {rows:,} rows a table, {WORKSPACES} workspaces (target p95 100 ms on 10 million):")
@@ -148,7 +155,7 @@ async def feeds(store: ClickHouseStore, rows: int) -> None:
             await read()
             times.append((time.perf_counter() - started) * 1000)
         times.sort()
-        print(f"  {name:24} p50 {statistics.median(times):7.1f} ms   p95 {times[int(0.95 * READS) - 1]:7.1f} ms")
+        print(f"  {name:28} p50 {statistics.median(times):7.1f} ms   p95 {times[int(0.95 * READS) - 1]:7.1f} ms")
 
 
 async def run(batches: int, rows: int) -> None:
