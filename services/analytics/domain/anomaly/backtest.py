@@ -7,6 +7,7 @@ the level moves with every bucket. Buckets without enough history have no score 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from services.analytics.domain.anomaly import decision, tail
 from services.analytics.domain.anomaly.calendar import DAY_S, Ints, local_day
 from services.analytics.domain.anomaly.level import Level
-from services.analytics.domain.anomaly.noise import RESIDUAL_CAP, Tail, dispersion_of, tail_of
+from services.analytics.domain.anomaly.noise import RESIDUAL_CAP, dispersion_of, tail_of
 from services.analytics.domain.anomaly.profile import DAYS_PER_WEEK, WEEKS_MAX, Floats, Masks, learn
 
 HISTORY_DAYS = WEEKS_MAX * DAYS_PER_WEEK
@@ -28,17 +29,23 @@ DAILY_NOISE_DAYS = 180
 SLOT_MIN_S = 300
 SMOOTH_BELOW_S = 900
 SMOOTH = np.array([1.0, 2.0, 3.0, 2.0, 1.0])
+FEW_EVENTS = 3.0
+# How much the level learns from what had to be clipped: a spike's aftermath must not look like a drop.
+CLIPPED_TRUST = 0.4
 # Relative to the profile's mean: noise that even the emptiest slot has.
 QUIET_SHARE = 0.05
 COST_FREEDOM = 12.0
-# A deviation is remembered up to the one that would have fired.
-REMEMBERED_Z = 4.2
 # A slot of the week seen in few weeks or none: dispersion added to its own, and how much the level learns from it
 # (a first weekend must not pull Monday's level down).
 YOUNG_DISPERSION = 0.15
 YOUNG_DECAY = 0.25
 YOUNG_TRUST = (0.2, 0.7)
 DAYS_LIMIT = 20_000
+# A profile fits the days it was made of better than it fits others.
+SEED_INFLATION = 1.5
+# Buckets are scored alone and together with those of the last 5 and 60 minutes, the latter at least this many.
+SPANS_S = (300, 3_600)
+SPAN_BUCKETS_MIN = 3
 _SLOTS_S = (300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 28_800, 43_200)
 
 
@@ -72,9 +79,27 @@ def slot_of(width_s: int) -> int:
     return next((slot for slot in _SLOTS_S if slot >= max(width_s, SLOT_MIN_S)), DAY_S)
 
 
+def spans_of(width_s: int) -> Sequence[int]:
+    """How many buckets are scored together, besides each alone; days are not."""
+    if slot_of(width_s) == DAY_S:
+        return ()
+    short, long = SPANS_S[0] // width_s, max(SPANS_S[1] // width_s, SPAN_BUCKETS_MIN)
+    return (short, long) if short > 1 else (long,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """z per bucket; whether it fires, at the plain bar (row 0) and at the one that habit raised (row 1)."""
+
+    z: Floats
+    spikes: Masks
+    drops: Masks
+
+
 @dataclass(slots=True)
 class _Run:
-    """Everything one pass remembers. `seen[day, slot]` are damped observations, `squares` signed errors."""
+    """Everything one pass remembers. `seen[day, slot]` are damped observations, `squares` signed errors, `base` what
+    dispersion is relative to, `young` the dispersion that a slot's few weeks added to it."""
 
     values: Floats
     slots: Ints
@@ -87,10 +112,14 @@ class _Run:
     seen: Floats
     squares: Floats
     expected: Floats
+    base: Floats
+    young: Floats
     z: Floats
-    deviation: Floats
     anomalous: Masks
     level: Level
+    spans: Sequence[int]
+    rare: float
+    seeded: bool = False
     fired: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
@@ -102,11 +131,12 @@ class _Run:
         if days > DAYS_LIMIT:
             raise SpanTooLong(f"the history spans {days} days; at most {DAYS_LIMIT} can be scored")
         size = len(values)
+        expected, base, young, z = (np.full(size, np.nan) for _ in range(4))
         return cls(
             values, second // slot_s, np.searchsorted(number, np.arange(number[0], number[0] + days + 1)), days,
             per_day, width_s, count, floor, np.full((days, per_day), np.nan), np.full((days, per_day), np.nan),
-            np.full(size, np.nan), np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, dtype=np.bool_),
-            Level.for_width(width_s),
+            expected, base, young, z, np.zeros(size, dtype=np.bool_), Level.for_width(width_s), spans_of(width_s),
+            decision.rare(width_s),
         )  # fmt: skip
 
     @property
@@ -124,13 +154,29 @@ class _Run:
         weeks = history.reshape(WEEKS_MAX, DAYS_PER_WEEK * self.slots_per_day)[::-1]
         profile = learn(weeks[None], slots_per_day=0 if self.daily else self.slots_per_day)
         usual = profile.location[0, : self.slots_per_day]
+        if not self.seeded:
+            self._seed(first, usual)
         noisy = self.squares[max(0, day - (DAILY_NOISE_DAYS if self.daily else NOISE_DAYS)) : day]
         upper, lower = dispersion_of(noisy, self.slots_per_day)
         weeks_seen = profile.weeks[0, : self.slots_per_day]
         young = YOUNG_DISPERSION * YOUNG_DECAY**weeks_seen
         trust = np.array([*YOUNG_TRUST, 1.0])[np.minimum(weeks_seen, len(YOUNG_TRUST)).astype(np.int64)]
-        spread_up, spread_down = self._walk(day, first, end, usual, upper + young, lower + young, trust)
-        self._judge(day, first, end, spread_up, spread_down)
+        self.young[first:end] = young[self.slots[first:end]]
+        self._walk(day, first, end, usual, upper + young, lower + young, trust)
+        self._judge(day, first, end, upper, lower)
+
+    def _seed(self, first: int, usual: Floats) -> None:
+        """The noise of the days that were not scored, around the profile they make themselves: without it the first
+        scored days would be judged by a guess."""
+        self.seeded = True
+        values, slots = self.values[:first], self.slots[:first]
+        error = values - usual[slots]
+        base = usual[slots] + QUIET_SHARE * float(usual.mean()) + tail.EXPECTED_MIN
+        square = SEED_INFLATION * (error * error - (usual[slots] if self.count else 0.0)) / (base * base)
+        days = np.searchsorted(self.starts, np.arange(first), side="right") - 1
+        known = ~np.isnan(square)
+        signed = np.copysign(np.maximum(square, 1e-12), error)
+        self.squares[days[known], slots[known]] = signed[known]
 
     def _history(self, day: int) -> Floats:
         """The last HISTORY_DAYS days, oldest first, smoothed across neighbours where slots are fine."""
@@ -140,12 +186,9 @@ class _Run:
             history[HISTORY_DAYS - held :] = self.seen[day - held : day]
         return _smoothed(history) if DAY_S // self.slots_per_day <= SMOOTH_BELOW_S else history
 
-    def _walk(
-        self, day: int, first: int, end: int, usual: Floats, upper: Floats, lower: Floats, trust: Floats
-    ) -> tuple[Floats, Floats]:
+    def _walk(self, day: int, first: int, end: int, usual: Floats, upper: Floats, lower: Floats, trust: Floats) -> None:
         """Expectation and spread of each bucket in turn; the level and the history learn from each, damped."""
         mean = float(usual.mean())
-        spread = np.full((2, end - first), np.nan)
         for index in range(first, end):
             slot, value = int(self.slots[index]), float(self.values[index])
             factor = self.level.factor(mean)
@@ -156,37 +199,66 @@ class _Run:
             above = math.sqrt(counting + up * base * base)
             below = math.sqrt(counting + down * base * base)
             self.expected[index] = expected
-            spread[:, index - first] = above, below
+            self.base[index] = base
             if math.isnan(value):
                 continue
             error = value - expected
             square = (error * error - counting) / (base * base)
             cap = RESIDUAL_CAP**2 * (up if error > 0 else down)
             self.squares[day, slot] = math.copysign(max(min(square, cap), 1e-12), error)
-            damped = min(max(value, expected - RESIDUAL_CAP * below), expected + RESIDUAL_CAP * above)
-            self.level.update(damped, float(usual[slot]), float(trust[slot]))
+            least, most = expected - RESIDUAL_CAP * below, expected + RESIDUAL_CAP * above
+            # What is below the floor cannot be an anomaly, and few events are nothing to be damped: of a sparse
+            # series, the mean would be lost with them.
+            few = min(self.floor, FEW_EVENTS) if self.count else 0.0
+            weight = float(trust[slot]) * (1.0 if least <= value <= most else CLIPPED_TRUST)
+            self.level.update(min(max(value, least), max(most, few)), float(usual[slot]), weight)
+            damped = min(max(value, least), max(most, self.floor))
             self._remember(day, slot, damped)
-        return spread[0], spread[1]
 
-    def _judge(self, day: int, first: int, end: int, above: Floats, below: Floats) -> None:
-        values, expected = self.values[first:end], self.expected[first:end]
-        error = values - expected
-        deviation = np.where(error >= 0, error / above, error / below)
-        past = self.deviation[self.starts[max(0, day - TAIL_DAYS)] : first]
-        high, low = tail_of(past), tail_of(-past)
-        model = _model_z(values, expected, above, below, count=self.count)
+    def _judge(self, day: int, first: int, end: int, upper: Floats, lower: Floats) -> None:
+        """Past and present are measured with today's knowledge of the noise: early days knew too little of it."""
+        begin = int(self.starts[max(0, day - TAIL_DAYS)])
+        slots = self.slots[begin:end]
+        base = self.base[begin:end] ** 2
+        counting = self.expected[begin:end] if self.count else 0.0
+        doubt = np.sqrt(self.young[begin:end]) * self.base[begin:end]
+        above, below = counting + upper[slots] * base, counting + lower[slots] * base
+        rows = np.stack([self.values[begin:end], self.expected[begin:end], above, below, doubt])
+        bars = (1.0, float(decision.habit(self._episodes_per_week(day))))
+        today = first - begin
+        own = self._evidence(rows, today, bars)
+        spikes, drops, z = own.spikes, own.drops, own.z
         with np.errstate(invalid="ignore"):
-            z = np.where(error >= 0, np.minimum(model, high.z(deviation)), -np.minimum(-model, low.z(-deviation)))
-            bar = float(decision.habit(self._episodes_per_week(day)))
-            spike = decision.is_spike(values, expected, z, floor=self.floor, bar=1.0)
-            drop = decision.is_drop(values, expected, z, floor=self.floor, bar=1.0)
-            self.fired.append((day, decision.episodes(spike | drop)))
-            if bar > 1.0:
-                spike = decision.is_spike(values, expected, z, floor=self.floor, bar=bar)
-                drop = decision.is_drop(values, expected, z, floor=self.floor, bar=bar)
+            many = rows[0, today:] >= decision.SPIKE_BAR[0][0] * rows[1, today:]
+            few = rows[0, today:] <= decision.DROP_RATIO_MAX * rows[1, today:]
+        for buckets in self.spans:
+            # Buckets that are each a little unusual are together very unusual. That counts for a bucket which points
+            # the same way itself, so that an episode ends when its buckets do.
+            span = self._evidence(trailing_sums(rows, buckets), today, bars)
+            with np.errstate(invalid="ignore"):
+                z = np.where((many & (span.z > z)) | (few & (span.z < z)), span.z, z)
+            spikes, drops = spikes | (span.spikes & many), drops | (span.drops & few)
+        fired = spikes | drops
+        self.fired.append((day, decision.episodes(fired[0])))
         self.z[first:end] = z
-        self.anomalous[first:end] = spike | drop
-        self.deviation[first:end] = _clipped(deviation, high, low)
+        self.anomalous[first:end] = fired[1]
+
+    def _evidence(self, rows: Floats, today: int, bars: tuple[float, float]) -> _Evidence:
+        """From `today` on, judged by what was usual before. Rows: value, expectation, variance above and below,
+        and the doubt about a young profile, which does not average out over buckets."""
+        error = rows[0] - rows[1]
+        above, below = np.sqrt(rows[2] + rows[4] ** 2), np.sqrt(rows[3] + rows[4] ** 2)
+        deviation = np.where(error >= 0, error / above, error / below)
+        high, low = tail_of(deviation[:today]), tail_of(-deviation[:today])
+        values, expected, deviation = rows[0, today:], rows[1, today:], deviation[today:]
+        model = _model_z(values, expected, above[today:], below[today:], count=self.count)
+        with np.errstate(invalid="ignore"):
+            z = np.where(deviation >= 0, np.minimum(model, high.z(deviation)), -np.minimum(-model, low.z(-deviation)))
+            spikes = [
+                decision.is_spike(values, expected, z, floor=self.floor, bar=bar, least=self.rare) for bar in bars
+            ]
+            drops = [decision.is_drop(values, expected, z, floor=self.floor, bar=bar) for bar in bars]
+        return _Evidence(z, np.stack(spikes), np.stack(drops))
 
     def _episodes_per_week(self, day: int) -> float:
         recent = [count for when, count in self.fired if when >= day - HABIT_DAYS]
@@ -212,8 +284,12 @@ def _model_z(values: Floats, expected: Floats, above: Floats, below: Floats, *, 
     return np.where(values >= expected, np.maximum(high, 0.0), np.minimum(low, 0.0))
 
 
-def _clipped(deviation: Floats, high: Tail, low: Tail) -> Floats:
-    return np.clip(deviation, -low.deviation_of(REMEMBERED_Z), high.deviation_of(REMEMBERED_Z))
+def trailing_sums(rows: Floats, buckets: int) -> Floats:
+    """Sums of each column and the `buckets` - 1 before it; what lacks any row's value is left out, and is NaN."""
+    known = ~np.isnan(rows).any(axis=0)
+    total = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(np.where(known, rows, 0.0), axis=1)], axis=1)
+    ends = np.arange(1, rows.shape[1] + 1)
+    return np.where(known, total[:, ends] - total[:, np.maximum(ends - buckets, 0)], np.nan)
 
 
 def _smoothed(history: Floats) -> Floats:

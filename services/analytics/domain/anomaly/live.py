@@ -26,6 +26,8 @@ from services.analytics.domain.anomaly.noise import (
 )
 from services.analytics.domain.anomaly.profile import WEEKS_MAX, Floats, Masks, learn
 
+# Scored every minute, spans of five minutes are about as many chances as if they did not overlap.
+LEAST_Z = decision.rare(300)
 HISTORY_HOURS = WEEKS_MAX * HOURS_PER_WEEK
 HOURS_MIN = 48
 NOISE_WEEKS = 4
@@ -130,7 +132,7 @@ def _span(
     beyond = math.log(TAIL_SHARE) - np.maximum(deviation - start, 0.0) / scale
     z = np.where(deviation > start, np.minimum(z, tail.z_of_log(beyond)), z)
     with np.errstate(invalid="ignore"):
-        fired = decision.is_spike(observed, expected, z, floor=floor, bar=1.0)
+        fired = decision.is_spike(observed, expected, z, floor=floor, bar=1.0, least=LEAST_Z)
     return Scores(observed, expected, z, tail.probability_of(z), fired & ~np.isnan(z))
 
 

@@ -95,4 +95,6 @@ def _dispersion(squares: Floats, prior: float, prior_n: float) -> float:
         return prior
     middle, high = np.quantile(values, (0.5, 0.8))
     found = max(float(middle) / _CHI2_50, float(high) / _CHI2_80)
+    # Where errors of this side are the exception (a sparse series exceeds its mean now and then), so is their size.
+    found *= min(1.0, 2.0 * len(values) / count)
     return (count * found + prior_n * prior) / (count + prior_n)

@@ -13,7 +13,7 @@ import pytest
 from services.analytics.backtest import run
 from services.analytics.domain.anomaly.backtest import SpanTooLong, score
 from services.common.errors import Invalid
-from tests.unit.analytics.anomaly.simulated import counts, times
+from tests.unit.analytics.anomaly.simulated import counts, rhythm, times
 
 NAN = float("nan")
 
@@ -31,6 +31,36 @@ def test_noise_is_silent_and_spikes_are_not(width_s: int, mean: float) -> None:
     for index in spikes:
         values[index] *= 5
     assert flagged(values, width_s, at=at) == spikes
+
+
+def _hard(kind: str, rng: np.random.Generator, at: np.ndarray) -> np.ndarray:
+    """Five-minute counts that single buckets tell little about."""
+    shape = rhythm(at, weekend=0.8)
+    if kind == "sparse":
+        return (rng.poisson(0.4 * shape) * rng.integers(1, 3, len(at))).astype(np.float64)
+    if kind == "zero-inflated":
+        values = rng.poisson(25 * shape * rng.gamma(3, 1 / 3, len(at))).astype(np.float64)
+        values[rng.random(len(at)) < 0.4] = 0
+        return values
+    return np.round(rng.lognormal(3, 0.8, len(at)))
+
+
+@pytest.mark.parametrize("kind", ["sparse", "zero-inflated", "noisy"])
+def test_hard_series_tell_by_the_hour_what_no_bucket_tells(kind: str) -> None:
+    at = times(4, 300)
+    values = _hard(kind, np.random.default_rng(3), at)
+    bursts = [(2_500 + 1_800 * number, 2_512 + 1_800 * number) for number in range(3)]
+    for first, end in bursts:
+        values[first:end] = np.round((values[first:end] + values.mean()) * 8) + 10
+    found = flagged(values, 300, at=at)
+    about = {index for first, end in bursts for index in range(first, end + 12)}
+    assert [any(first <= index < end for index in found) for first, end in bursts] == [True, True, True]
+    assert len([index for index in found if index not in about]) <= 3
+
+
+def test_the_first_scored_days_know_the_noise_of_those_before() -> None:
+    at = times(0.6, 300)
+    assert flagged(_hard("zero-inflated", np.random.default_rng(4), at), 300, at=at) == []
 
 
 def test_growth_and_weekends_are_no_anomaly() -> None:
