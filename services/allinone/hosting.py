@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.allinone.http_protocol import BoundedProtocol
 from services.common.rpc.tls import TlsFiles
 from services.common.settings import host_port
 
@@ -101,17 +101,6 @@ def address(sock: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-class _Protocol(HttpToolsProtocol):
-    def shutdown(self) -> None:
-        # A client that keeps an idle connection and does not read it never answers TLS's goodbye: closing in
-        # order would wait for it until the grace period is over.
-        idle = self.cycle is None or self.cycle.response_complete
-        if idle and not self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            super().shutdown()
-
-
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -128,7 +117,7 @@ class HttpServer:
             self._door,
             interface="asgi3",
             loop="none",
-            http=_Protocol,
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -1,0 +1,98 @@
+"""Bounds of one HTTP connection before any app sees a request: how large a head may be, how long it may take.
+
+The parser itself bounds neither, so that anybody could fill the memory or hold a connection open. A head that is too
+large is 431, one that does not come is 408; both end the connection, as does a request beyond every body's limit.
+Requests that arrive whole, as nearly all do, cost one sum over their headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from httptools import HttpParserError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_MAX_BYTES = 64 * 1024
+HEADERS_MAX = 200
+HEAD_TIMEOUT_S = 60.0
+REQUEST_MAX_BYTES = 128 * 1024 * 1024
+"""Head, body, chunk sizes and trailers; above the largest body that a service can be configured to take."""
+
+_TOO_LARGE, _TOO_LATE = "431 Request Header Fields Too Large", "408 Request Timeout"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol within these bounds."""
+
+    head_timeout_s = HEAD_TIMEOUT_S
+    _in_head = True
+    _received = 0
+    _arrived = 0
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection that sends no request is not kept."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing waits for a connection that is gone."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what has come of the request under way; the piece in which it begins may hold the end of another."""
+        self._arrived = len(data)
+        super().data_received(data)
+        self._received += self._arrived
+        if self.transport.is_closing():
+            return
+        if self._received > (HEAD_MAX_BYTES if self._in_head else REQUEST_MAX_BYTES):
+            self._refuse(_TOO_LARGE)
+        elif self._in_head and self._late is None:
+            self._await_head()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._in_head = True
+        self._received = -self._arrived
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: it may have come in one piece that is too large."""
+        self._in_head = False
+        self._head_came()
+        size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+        if len(self.headers) > HEADERS_MAX or size > HEAD_MAX_BYTES:
+            self._refuse(_TOO_LARGE)
+            raise HttpParserError(_TOO_LARGE)
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be parsed, unless it was answered already."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def shutdown(self) -> None:
+        """Closes an idle connection at once, another after its answer."""
+        # A client that keeps an idle connection and does not read it never answers TLS's goodbye: closing in
+        # order would wait for it until the grace period is over.
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def _await_head(self) -> None:
+        self._late = self.loop.call_later(self.head_timeout_s, self._refuse, _TOO_LATE)
+
+    def _head_came(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _refuse(self, status: str) -> None:
+        # A request whose answer is under way is cut: its connection cannot carry another status.
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+        self.transport.close()

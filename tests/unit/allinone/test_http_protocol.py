@@ -1,0 +1,101 @@
+"""Bounds of a connection: heads that are too large, too many, too late; requests that never end; all others pass."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.allinone import http_protocol
+from services.allinone.hosting import HttpServer, address, listen
+from services.allinone.http_protocol import HEAD_MAX_BYTES, HEADERS_MAX, BoundedProtocol
+
+PATIENCE_S = 10
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def sizes(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the size of the body."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    body = str(size).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def target() -> AsyncIterator[tuple[str, int]]:
+    sock = listen("127.0.0.1:0", "ORCA_HTTP_BIND")
+    server = HttpServer(sizes, sock, grace_s=1)
+    await server.start()
+    host, _, port = address(sock).rpartition(":")
+    yield host, int(port)
+    await server.stop()
+
+
+async def answered(target: tuple[str, int], *pieces: bytes) -> bytes:
+    """What came until the server closed the connection, for pieces that arrive one by one."""
+    reader, writer = await asyncio.open_connection(*target)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        return await asyncio.wait_for(reader.read(), PATIENCE_S)
+    except ConnectionResetError:
+        return b"reset"
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (GET + b"X-Long: " + b"a" * HEAD_MAX_BYTES + b"\r\n\r\n",),
+        (GET, b"".join(b"X-%d: a\r\n" % number for number in range(HEADERS_MAX)) + b"\r\n"),
+        (b"GET /" + b"a" * HEAD_MAX_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n",),
+        (GET, b"X-Endless: ", *[b"a" * 100_000] * 10),
+    ],
+    ids=["one long header", "many headers", "a long target", "a header without end"],
+)
+async def test_a_head_that_is_too_large_is_431_and_ends_the_connection(
+    target: tuple[str, int], pieces: tuple[bytes, ...]
+) -> None:
+    answer = await answered(target, *pieces)
+    # Closed while more was under way, the answer itself may be lost.
+    assert answer.startswith(b"HTTP/1.1 431 ") or answer == b"reset"
+
+
+async def test_a_head_that_does_not_come_is_408(target: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "head_timeout_s", 0.05)
+    assert (await answered(target)).startswith(b"HTTP/1.1 408 ")
+    assert (await answered(target, GET)).startswith(b"HTTP/1.1 408 ")
+    first, _, late = (await answered(target, GET + b"\r\n" + GET)).partition(b"HTTP/1.1 408 ")
+    assert (first[:15], bool(late)) == (b"HTTP/1.1 200 OK", True)
+
+
+async def test_a_request_beyond_every_limit_is_cut(target: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "REQUEST_MAX_BYTES", 500_000)
+    trailer = (POST, b"3\r\nabc\r\n0\r\nX-Trailer: ", *[b"a" * 100_000] * 12)
+    assert not (await answered(target, *trailer)).startswith(b"HTTP/1.1 200")
+
+
+async def test_large_bodies_and_pipelined_requests_pass(target: tuple[str, int]) -> None:
+    size = 4 * HEAD_MAX_BYTES
+    one = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size
+    last = GET + b"Connection: close\r\n\r\n"
+    answers = await answered(target, one + one[:500], one[500:] + one, last)
+    assert answers.count(b"HTTP/1.1 200 OK") == 4
+    assert answers.count(b"\r\n\r\n%d" % size) == 3
+
+
+async def test_what_cannot_be_parsed_is_400(target: tuple[str, int]) -> None:
+    assert (await answered(target, b"\x16\x03\x01\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
