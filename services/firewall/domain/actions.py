@@ -113,14 +113,24 @@ _SQL_START = re.compile(
     re.IGNORECASE,
 )
 _MONGO_SIGNS = re.compile(r"\bdb\.\w+(?:\.\w+)?\s*\(|\.dropDatabase|\.deleteMany|\.drop\(\)")
-_WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"])(?:[a-z]+-(?:item|childitem"
+_CMDLET = re.compile(
+    r"(?i)\b(?:get|set|remove|new|invoke|start|stop|clear|format|register)-[a-z]{3,}\b.*\s-[a-z]{3,}"
+    r"|\[[\w.]+\]::\w+\(|&\s*\(|\bwmic\s|\bschtasks\s+/|\breg\s+(?:add|delete)\s"
+)
+_WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"(])(?:[a-z]+-(?:item|childitem"
                             r"|service|disk|volume|computer|expression|webrequest"
                             r"|restmethod|content|process|executionpolicy|module"
                             r"|localgroupmember|eventlog|mppreference|bitstransfer|partition)|iex|iwr|irm|gci|del|erase|rd|rmdir|format"
                             r"|icacls|takeown|schtasks|reg|net|vssadmin"
-                            r"|bcdedit|wevtutil|cipher|diskpart)\b")  # fmt: skip
+                            r"|bcdedit|wevtutil|cipher|diskpart|wmic)\b|\]::\w+\(")  # fmt: skip
 _MARKUP = re.compile(r"\s*<(?:!DOCTYPE\s|!--|/?[a-z][\w-]*[\s/>])", re.IGNORECASE)
 _SCRIPT_SIGNS = re.compile(r"\brequire\s*\(|\bfs\.|\bprocess\.|=>|\bconst\s|\blet\s|\bvar\s|console\.|Deno\.|\bBun\.")
+_QUERY_KEYS = frozenset({"query", "q", "queries", "statement"})
+_SQL_VERB = re.compile(
+    r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*(?:SELECT|INSERT\s+INTO|UPDATE\s+\S+\s+SET|DELETE\s+FROM|DROP\s+\w+|TRUNCATE|ALTER\s+\w+|CREATE\s"
+    r"|GRANT\s|REVOKE\s|EXEC|MERGE\s+INTO|WITH\s|COPY\s|KILL\s|CALL\s|DO\s|BEGIN\b|DECLARE\s|PREPARE\s|ATTACH\s|PRAGMA\s|VACUUM\b|/\*[!M])",
+    re.IGNORECASE,
+)
 _CODE_SPAN = re.compile(r"`[^`]*`")
 _PLAIN_WORD = re.compile(r"[A-Za-z]{2,}")
 _BREAKS_OUT = re.compile(r"[;'\"]|--|/\*")
@@ -171,6 +181,7 @@ class _Reader:
         self._sql_tool = not tool.isdisjoint(_SQL_TOOLS)
         self._code_tool = not tool.isdisjoint(_CODE_TOOLS)
         self._writes = not tool.isdisjoint(_WRITE_WORDS)
+        self._queries = not tool.isdisjoint(("query", "queries", "execute", "run")) and not self._searches
         self._deletes = not tool.isdisjoint(_DELETE_WORDS)
         self._moves = not tool.isdisjoint(("move", "rename", "mv"))
         self._recursive = False
@@ -256,7 +267,8 @@ class _Reader:
             self._shell(text, sure=shell)
         looked_up = searched and not self._sql_tool and _BREAKS_OUT.search(text) is None
         about = document(text, key) or looked_up
-        self._sql(text, sure=key in _SQL_KEYS or (self._sql_tool and not prose), document=about)
+        queried = self._queries and key in _QUERY_KEYS and _SQL_VERB.match(text) is not None
+        self._sql(text, sure=key in _SQL_KEYS or queried or (self._sql_tool and not prose), document=about)
         if self._sql_tool and _KEY_VALUE.match(text):
             self.effects.add({K.DESTRUCTIVE_SQL})
         if not about:
@@ -271,7 +283,7 @@ class _Reader:
         found = _COMMAND_WORD.findall(text[:UNSURE_MAX].lower())
         words = {*found, *(word.partition(".")[0] for word in found)}
         tricky = _TRICKS.search(text) is not None
-        if words.isdisjoint(_NAMES) and not tricky:
+        if not sure and words.isdisjoint(_NAMES) and not tricky and _WINDOWS_SIGNS.search(text) is None:
             return
         if not sure and _SQL_START.match(text):
             return
@@ -280,8 +292,10 @@ class _Reader:
             return
         before = len(self.effects.sql)
         shell_effects(text, self.effects, sure=sure)
-        if _WINDOWS_SIGNS.search(text) and (sure or "\\" in text or "-" in text):
-            run_powershell(text, self.effects, sure=sure)
+        if _WINDOWS_SIGNS.search(text):
+            scripted = _CMDLET.search(text) is not None and not sentence(text)
+            if sure or scripted or "\\" in text or "-" in text:
+                run_powershell(text, self.effects, sure=sure or scripted)
         for statement in self.effects.sql[before:]:
             self._sql(statement, sure=True, document=False)
 

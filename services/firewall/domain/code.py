@@ -16,13 +16,14 @@ CODE_MAX = 32_768
 EMBEDDED_MAX = 16
 
 _REMOVERS = frozenset({"rmtree", "removedirs", "remove_tree"})
+_RUNNERS = frozenset({"system", "popen", "run", "call", "Popen", "check_output", "check_call", "getoutput"})
 _CHANGERS = frozenset({"chmod", "chown", "lchown", "rename", "replace", "move", "truncate"})
 _TEMPORARY = "tempfile"
 _UNLINKERS = frozenset({"remove", "unlink", "rmdir"})
 _SHELL_CALLS = re.compile(
     r"(?:os\.system|os\.popen|subprocess\.\w+|popen|system|exec|execSync|execFileSync|spawn|spawnSync|shell_exec|passthru|sh|qx"
     r"|Popen|exec[lv]p?e?|spawn[lv]p?e?|create_subprocess_\w+|exec_command"
-    r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|shellExec|do shell script|command)"
+    r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|exec\.Command|shellExec|do shell script|command)"
     r"[ \t]{0,8}[(\s]"
     r"[ \t]{0,8}\[?((?:\s{0,8},?\s{0,8}\[?\s{0,8}[rfb]?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)){1,64})"
 )
@@ -44,7 +45,7 @@ _REMOVES_TREE = re.compile(
 )
 _REMOVES_FILE = re.compile(r"\bunlink(?:Sync)?\b|File\.(?:delete|unlink)|os\.remove|File\.Delete|\bdelete_file\b")
 _FETCHES = re.compile(
-    r"\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|request|Session)|httpx\.|aiohttp|http\.client|urllib|fetch\s*\(|axios|https?\.(?:get|request)"
+    r"/inet/(?:tcp|udp)/|\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|request|Session)|httpx\.|aiohttp|http\.client|urllib|fetch\s*\(|axios|https?\.(?:get|request)"
     r"|Net::HTTP|LWP::|open-uri|URI\.open|file_get_contents\s*\(\s*['\"]https?|curl_exec|WebClient|HttpClient|XMLHTTP|DownloadString|DownloadFile"
     r"|Invoke-WebRequest|Invoke-RestMethod|\biwr\b|\birm\b|Start-BitsTransfer|socket\.(?:socket|create_connection|connect)|IO::Socket|TCPSocket"
     r"|use Socket|inet_aton|net\.(?:connect|createConnection|Socket)|fsockopen|UnityWebRequest|Net\.Sockets\.TCPClient)"
@@ -56,7 +57,7 @@ _ENVIRONMENT = re.compile(
 _PRIVILEGES = re.compile(r"\bset(?:e|re|res)?[ug]id\s*\(\s*0|POSIX::setuid|Process::UID|-Verb\s+RunAs", re.IGNORECASE)
 _POWERSHELL_BAD = re.compile(
     r"(?i)\b(?:clear-disk|format-volume|initialize-disk|remove-partition|stop-computer|restart-computer|clear-eventlog|remove-aduser|remove-vm"
-    r"|disable-computerrestore|set-mppreference\s+.*-disable\w+\s+\$?true|delete\s+shadows)\b"
+    r"|disable-computerrestore|scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy\s+delete|set-mppreference\s+.*-disable\w+\s+\$?true|delete\s+shadows)\b"
 )
 _POWERSHELL_REMOVE = re.compile(r"(?i)\b(?:remove-item|ri|rm|del|rmdir|erase|rd)\b([^;|\n]*)")
 _MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
@@ -65,9 +66,12 @@ _MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
 _RUNS_REMOTE = re.compile(
     r"(?i)\b(?:iex|invoke-expression)\b.{0,400}(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.{0,400}\|\s*(?:iex|invoke-expression)"
 )
+_ALL_ROWS = re.compile(
+    r"\.objects\.all\(\)\.(?:delete|update)\(|\b(?:delete_all|destroy_all|truncate_all)\b|deleteMany\(\s*(?:\{\s*\})?\s*\)"
+)
 _FORKS = re.compile(r"\bfork\b[\s();]*(?:while|until)\b|\bwhile\b[\s(]*(?:1|true|True)[\s):{]*(?:os\.)?fork\b")
 _EVALUATES = re.compile(
-    r"(?:exec|eval|compile|Function|loadstring|instance_eval)\s*\(?.{0,300}(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\(|fetch\()"
+    r"(?:exec|eval|compile|pickle\.loads?|marshal\.loads?|Function|loadstring|instance_eval)\s*\(?.{0,300}(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\(|fetch\()"
 )
 
 
@@ -80,6 +84,8 @@ def code_kinds(code: str, language: str) -> set[K]:
         kinds.add(K.DESTRUCTIVE_SQL)
     if language == "powershell":
         kinds |= _powershell(text)
+    if _ALL_ROWS.search(text):
+        kinds.add(K.DESTRUCTIVE_SQL)
     if _FORKS.search(text):
         kinds.add(K.DESTRUCTIVE_SHELL)
     if _EVALUATES.search(text):
@@ -205,7 +211,7 @@ def _powershell(text: str) -> set[K]:
     if _POWERSHELL_BAD.search(text) or _RUNS_REMOTE.search(text.replace("\n", " ")):
         kinds.add(K.DESTRUCTIVE_SHELL)
     for match in _POWERSHELL_REMOVE.finditer(text):
-        if re.search(r"(?i)-r(?:e|ecurse)?\b|/s\b|-rf", match[1]) and (
+        if re.search(r"(?i)-r(?:e|ec|ecurse)?\b|/s\b|-rf", match[1]) and (
             re.search(r"[A-Za-z]:\\|\*|~|\$(?:env|home)|/", match[1]) or not _words(match[1])
         ):
             kinds.add(K.DESTRUCTIVE_SHELL)
@@ -214,6 +220,8 @@ def _powershell(text: str) -> set[K]:
         text,
     ):
         kinds.add(K.CREDENTIAL_ACCESS)
+    if re.search(r"(?i)schtasks\s+/create|register-scheduledtask|new-service|reg\s+add\s.*\\run(?:once)?\b", text):
+        kinds.add(K.FILE_WRITE_OUTSIDE)
     return kinds
 
 
@@ -232,10 +240,32 @@ def embedded_strings(code: str) -> list[str]:
         found.append(_line(match[0], parts) if listed else "".join(parts))
     for pattern in _SHELL_TEXTS:
         found += pattern.findall(text)
+    found += _renamed_calls(text)
     if _AWK_PIPE.search(text):
         found += [item for item in _strings(text) if " " in item]
     found += blobs(text)
     return found[:EMBEDDED_MAX]
+
+
+def _renamed_calls(text: str) -> list[str]:
+    """`from os import system as s; s("…")`: strings given to a function that runs them under another name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    runners = {alias for alias, name in _aliases(tree).items() if name in _RUNNERS}
+    if not runners:
+        return []
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return [
+        item.value
+        for node in calls
+        if isinstance(node.func, ast.Name) and node.func.id in runners
+        for item in ast.walk(node)
+        if isinstance(item, ast.Constant) and isinstance(item.value, str)
+    ]
 
 
 def _line(call: str, words: list[str]) -> str:

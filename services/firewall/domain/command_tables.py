@@ -100,7 +100,7 @@ CLOUDS = frozenset({"aws", "gcloud", "az", "gsutil", "bq", "doctl", "heroku", "f
                      "mdadm", "cryptsetup", "parted", "sgdisk", "fdisk", "gdisk", "sfdisk", "nvme", "flashrom",
                      "efibootmgr",
                      "rails", "rake", "artisan", "prisma", "sequelize", "knex", "alembic", "manage.py", "passwd",
-                     "history", "journalctl", "auditctl"})  # fmt: skip
+                     "history", "journalctl", "auditctl", "ip", "ifconfig", "route", "usermod"})  # fmt: skip
 VERBS = re.compile(
     r"^(?:delete|destroy|terminate|remove|purge|nuke|wipe|drop|flush|erase|uninstall|undefine|deregister|decommission|revoke"
     r"|flushall|flushdb|unpublish|rb|prune|drain|obliterate|zeroize)(?:$|[-_:].*|all$|db$)"
@@ -127,6 +127,10 @@ MORE: dict[str, re.Pattern[str]] = {
     "netlify": re.compile(r"\bsites:delete\b"),
     "bq": re.compile(r"\brm\b"),
     "gcloud": re.compile(r"\bstorage rm\b"),
+    "ip": re.compile(r"\blink set .*\bdown\b|\b(?:route|addr|address|rule) (?:del|flush)\b"),
+    "ifconfig": re.compile(r"\bdown\b"),
+    "route": re.compile(r"\bdel(?:ete)?\b"),
+    "usermod": re.compile(r"(?:^|\s)(?:-L|--lock)\b"),
     "auditctl": re.compile(r"-e ?0|-D\b"),
     "gsutil": re.compile(r"\b(?:rm|rb)\b"),
     "redis-cli": re.compile(r"(?i)\b(?:flushall|flushdb|shutdown|config set dir)\b"),
@@ -234,7 +238,7 @@ PRIVILEGE: dict[str, re.Pattern[str]] = {
     "docker": re.compile(r"--privileged|-v ?/:|--volume[= ]/:|--pid[= ]host|--cap-add[= ](?:ALL|SYS_ADMIN"
                          r"|SYS_PTRACE)|docker\.sock|source=/,|--userns[= ]host"),
     "podman": re.compile(r"--privileged|-v ?/:|--pid[= ]host"),
-    "kubectl": re.compile(r"cluster-admin|hostPID|hostNetwork|[Pp]rivileged\W{1,4}true"
+    "kubectl": re.compile(r"cluster-admin|\bdebug node/|hostPID|hostNetwork|[Pp]rivileged\W{1,4}true"
                           r"|create (?:clusterrolebinding|rolebinding)|--as[= ]system|auth reconcile"),
     "aws": re.compile(r"\biam (?:attach-\w+-policy|put-\w+-policy|add-user-to-group|create-login-profile"
                       r"|update-assume-role-policy|create-user|create-policy-version)"),

@@ -197,6 +197,9 @@ def _git(args: list[str]) -> Kinds:
     flags = [arg for arg in rest if arg.startswith("-")]
     short = "".join(arg[1:] for arg in flags if not arg.startswith("--"))
     found: Kinds = set()
+    if verb == "config" and any(map(_RUN_BY_GIT.match, rest)) and not any(arg.startswith("--get") for arg in flags):
+        # What git runs by itself later on.
+        found.add(K.FILE_WRITE_OUTSIDE)
     bad = (
         (verb == "clean" and ("f" in short or "--force" in flags) and "n" not in short and "--dry-run" not in flags)
         or (verb == "reset" and "--hard" in flags)
@@ -219,11 +222,28 @@ def _git(args: list[str]) -> Kinds:
         found.add(K.DESTRUCTIVE_SHELL)
     if (
         verb == "clone"
+        or (verb == "push" and any(re.match(r"\w+://|[\w.-]+@[\w.-]+:", arg) for arg in rest))
         or (verb == "submodule" and rest[:1] in (["add"], ["update"]))
         or (verb == "remote" and rest[:1] in (["add"], ["set-url"]))
     ):
         found.add(K.NETWORK_FETCH)
     return found
+
+
+_RUN_BY_GIT = re.compile(
+    r"core\.(?:hooksPath|sshCommand|fsmonitor)$|credential\.helper$|alias\.\w+$|filter\.", re.IGNORECASE
+)
+
+
+def _hides(args: list[str]) -> Kinds:
+    """A session that stops keeping its own history."""
+    line = " ".join(args)
+    return {K.DESTRUCTIVE_SHELL} if re.search(r"\bHIST(?:FILE|SIZE|FILESIZE)\b|\+o history", line) else set()
+
+
+def _tar(args: list[str]) -> Kinds:
+    gone = "--remove-files" in args and any(precious(arg, recursive=True) for arg in args if not arg.startswith("-"))
+    return {K.DESTRUCTIVE_SHELL} if gone else set()
 
 
 def _shared_branch(args: list[str]) -> bool:
@@ -294,9 +314,7 @@ def _plain_values(args: list[str]) -> list[str]:
 
 def _kill(args: list[str]) -> Kinds:
     line = " ".join(args)
-    if re.search(r"(?:^|\s)-(?:9|KILL|SIGKILL|TERM|15|s \w+)\s+(?:--\s+)?(?:-1|1)(?:\s|$)", line) or re.search(
-        r"--\s*-1|^-1$|^1$", line
-    ):
+    if re.search(r"(?:^|\s)-(?:\w+|s \w+)\s+(?:--\s+)?(?:-1|1)(?:\s|$)", line) or re.search(r"--\s*-1|^-1$|^1$", line):
         return {K.DESTRUCTIVE_SHELL}
     return set()
 
@@ -331,7 +349,7 @@ def _find(args: list[str]) -> Kinds:
     roots = _roots(args)
     narrowed = any(arg in ("-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-empty") for arg in args)
     wide = any(precious(root, recursive=True) and outside(root) for root in roots) or (
-        not narrowed and any(plain_path(root) in (".", "~", "..") for root in roots or ["."])
+        not narrowed and any(_WHOLE_TREE.fullmatch(plain_path(root)) for root in roots or ["."])
     )
     return {K.DESTRUCTIVE_SHELL} if wide else set()
 
@@ -375,6 +393,7 @@ def _openssl(args: list[str]) -> Kinds:
     return {K.NETWORK_FETCH} if args[:1] == ["s_client"] else set()
 
 
+_WHOLE_TREE = re.compile(r"\.{1,2}|~|/(?!tmp$)[^/]*")
 _SECRET_WORDS = re.compile(
     r"passw|secret|token|api[_-]?key|credential|private.?key|aws_access|AKIA|BEGIN", re.IGNORECASE
 )
@@ -386,7 +405,7 @@ _SPECIAL: dict[str, Callable[[list[str]], Kinds]] = {
     **dict.fromkeys(("mv", "move", "move-item", "ren"), _mv), **dict.fromkeys(("cp", "ln", "install", "copy"), _cp),
     **dict.fromkeys(("dd", "dcfldd"), _dd), **dict.fromkeys(("dig", "nslookup", "host", "ping"), _lookup),
     **dict.fromkeys(("pkill", "killall", "taskkill"), _pkill),
-    "crontab": _crontab,
+    "crontab": _crontab, "unset": _hides, "set": _hides, "tar": _tar,
     "git": _git, "truncate": _truncate, "clear-content": _truncate, "fallocate": _truncate, "kill": _kill,
     "find": _find, "fd": _find,
     **dict.fromkeys(("grep", "egrep", "zgrep", "rg", "ag", "ack"), _grep),

@@ -27,6 +27,7 @@ _STORES = frozenset(
 _MACHINES = frozenset(
     ("bucket", "buckets", "repository", "repositories", "repo", "cluster", "clusters", "namespace", "namespaces",
      "volume", "volumes", "disk", "disks", "partition", "instances", "vm", "vms", "server", "servers", "backups",
+     "backup", "environment", "environments", "stack", "infrastructure",
      "snapshots", "production", "prod", "everything")
 )  # fmt: skip
 _FETCHES = frozenset(("fetch", "curl", "wget", "download", "scrape", "crawl"))

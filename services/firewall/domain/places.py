@@ -29,6 +29,7 @@ _CREDENTIAL = re.compile(
     r"|\.env(?:\.(?!example|sample|template|dist|defaults?|md$|rst$)[\w.-]+)?|\.envrc|\.htpasswd"
     r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|service[-_]?account[\w-]*\.json|secrets?\.(?:ya?ml|json|toml|env|txt)"
     r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
+    r"|wp-config\.php"
     r"|login data|cookies\.sqlite|logins\.json|key[34]\.db|login\.keychain(?:-db)?|keychains(?:/.*)?|wallet\.dat"
     r"|windows/system32/config/(?:sam|security|system)|windows/ntds/ntds\.dit"
     r"|[\w.-]+\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn)"
@@ -37,7 +38,7 @@ _CREDENTIAL = re.compile(
 _CREDENTIAL_ABSOLUTE = re.compile(
     r"^/(?:private/)?(?:etc/(?:shadow-?|gshadow-?|sudoers(?:\.d/.*)?|master\.passwd|security/opasswd|krb5\.keytab|ssl/private(?:/.*)?"
     r"|ssh/ssh_host_\w+_key|kubernetes/.*|rancher/.*|passwd)|proc/[^/]+/(?:environ|mem|maps)"
-    r"|var/run/secrets(?:/.*)?|run/secrets(?:/.*)?|var/lib/kubelet/.*|root/\.[\w-]+.*)$"
+    r"|var/run/secrets(?:/.*)?|run/secrets(?:/.*)?|var/lib/kubelet/.*|var/lib/docker/swarm/.*|(?:var/)?run/docker\.sock|root/\.[\w-]+.*)$"
     r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/sam)$|hklm[:/]+(?:sam|security|system)$"
 )
 _HARMLESS_DEV = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero", "/dev/stdin"})
@@ -89,6 +90,7 @@ def plain_path(text: str) -> str:
     for home in ("$home", "${home}", "%userprofile%", "$env:userprofile", "$env:home"):
         if lowered.startswith(home):
             lowered = "~" + lowered[len(home) :]
+    lowered = re.sub(r"^/proc/[^/]+/(?:root|cwd)(?=/)", "", lowered)
     lowered = re.sub(r"^(?:/root|~root)(?=/|$)", "/root", lowered)
     absolute = lowered.startswith("/")
     kept = posixpath.normpath(lowered) if lowered else ""
@@ -136,6 +138,9 @@ def outside(text: str) -> bool:
     path = plain_path(text)
     if not path or path in _HARMLESS_DEV or path.startswith("/dev/fd/"):
         return False
+    if "/.git/hooks/" in f"/{path}" or path.endswith(".git/config"):
+        # Git runs it, wherever it lies.
+        return True
     if path.startswith("~"):
         return bool(re.match(r"^~\w*/?(?:\.|$|library/)", path))
     if path == ".." or path.startswith("../"):

@@ -393,7 +393,13 @@ def run_powershell(text: str, effects: Effects, *, sure: bool) -> None:
             _Judge(effects, sure, 1, {}, {}).words(argv)
 
 
-_WINDOWS_KINDS = {K.DESTRUCTIVE_SHELL, K.CREDENTIAL_ACCESS, K.NETWORK_FETCH, K.PRIVILEGE_ESCALATION}
+_WINDOWS_KINDS = {
+    K.DESTRUCTIVE_SHELL,
+    K.FILE_WRITE_OUTSIDE,
+    K.CREDENTIAL_ACCESS,
+    K.NETWORK_FETCH,
+    K.PRIVILEGE_ESCALATION,
+}
 
 
 def shell_names() -> frozenset[str]:

@@ -19,6 +19,8 @@ from services.firewall.domain.shell_expansion import braced, sliced, unescape_an
 TEXT_MAX = 65_536
 DEPTH_MAX = 60
 COMMANDS_MAX = 400
+CALLS_MAX = 4
+"""Functions that call functions."""
 WORD_MAX = 65_536
 
 SPLIT = "\ue001"
@@ -114,6 +116,7 @@ class _Walker:
         self._vars: dict[str, str] = {}
         self._functions: dict[str, Node] = {}
         self._used: list[str] = []
+        self._calling: list[str] = []
         self._found = Script([], broken=truncated)
 
     def script(self) -> Script:
@@ -186,6 +189,16 @@ class _Walker:
         if calls and ("&" in inner or "|" in inner) and len(calls) >= 2:
             self._found.bomb = True
         return self._walk(body, None, depth + 1)
+
+    def _called(self, name: str, args: list[str], depth: int) -> None:
+        """The function's body once more, with what it was called with."""
+        kept = dict(self._vars)
+        self._vars |= {"@": SPLIT.join(args), "*": SPLIT.join(args)}
+        self._vars |= {str(index): text for index, text in enumerate(args[:9], start=1)}
+        self._calling.append(name)
+        self._walk(self._functions[name], None, depth + 1)
+        self._calling.pop()
+        self._vars = kept
 
     def _pipeline(self, node: Node, stdin: str | None, depth: int) -> list[Command]:
         last: list[Command] = []
@@ -290,6 +303,9 @@ class _Walker:
             given = command.argv[2:]
             self._vars |= {"@": SPLIT.join(given), "*": SPLIT.join(given)}
             self._vars |= {str(index): text for index, text in enumerate(given[:9], start=1)}
+        name = words[0].text if words else ""
+        if name in self._functions and len(words) > 1 and len(self._calling) < CALLS_MAX and name not in self._calling:
+            self._called(name, command.argv[1:], depth)
         command.secret_names = tuple(self._used)
         self._found.commands.append(command)
         return command
