@@ -100,6 +100,7 @@ def _add_reference(api: FastAPI, policies: Policies) -> None:
                 "stages": list(drafts.STAGES),
                 "actions": [action.value for action in Action],
                 "entities": [{"name": name, "tag": entities.tag_of(name)} for name in entities.NAMES],
+                "roles": list(drafts.ROLES),
                 "aliases": dict(entities.ALIASES),
                 "detectors": [{"name": row.name, "group": row.group} for row in secrets.CATALOGUE],
                 "fields": {name: list(rule_type.fields) for name, rule_type in RULE_TYPES.items()},

@@ -2,8 +2,9 @@
 
     python -m tests.bench.guardrail_attacks [--corpus FILE]
 
-Per family: the share found at each sensitivity with weights fitted without it, and with the shipped weights.
-`--corpus` adds a JSONL file of {"text", "label": "attack"|"benign"} lines, judged with the shipped weights.
+Per family: the share found at each sensitivity with weights fitted without it, and with the shipped weights; then
+the held-out sets. `--corpus` adds a JSONL file of {"text", "label": "attack"|"benign"} lines, judged with the shipped
+weights.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from services.guardrail.domain.attack.scorer import THRESHOLDS, score
 from tests.bench.attack_corpus import ATTACKS, Prompt, attacks, disguised, ordinary
 from tests.bench.attack_training import fit, training_set
 
+HELD_OUT = Path(__file__).with_name("heldout")
+"""Labelled texts written by hand for judging; no weights are fitted to them."""
 SEED = 77
 LEVELS = tuple(THRESHOLDS)
 
@@ -32,7 +35,7 @@ def shares(prompts: Sequence[Prompt], weights: linear.Weights | None = None) -> 
 
 def row(name: str, values: dict[str, float]) -> str:
     """One line of the table."""
-    return f"{name:<28}" + "".join(f"{values[level]:>9.3f}" for level in LEVELS)
+    return f"{name:<32}" + "".join(f"{values[level]:>9.3f}" for level in LEVELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options, _ = parser.parse_known_args(arguments)
     rng = random.Random(SEED)
     asked, everyday, hidden = attacks(rng, 12), ordinary(rng, 12), disguised(rng, 300)
-    print(f"{'':<28}" + "".join(f"{level:>9}" for level in LEVELS))
+    print(f"{'':<32}" + "".join(f"{level:>9}" for level in LEVELS))
     by_want: dict[str, list[dict[str, float]]] = {}
     for family, (wants, _) in ATTACKS.items():
         weights = fit([prompt for prompt in training_set() if prompt.family != family])
@@ -56,12 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(row("false positives: ordinary", shares(everyday)))
     for kind in sorted({prompt.family for prompt in everyday}):
         print(row(f"  {kind}", shares([prompt for prompt in everyday if prompt.family == kind])))
-    if options.corpus:
-        lines = [json.loads(line) for line in options.corpus.read_text().splitlines() if line.strip()]
-        for label in ("attack", "benign"):
-            found = shares([Prompt(line["text"], "", label) for line in lines if line["label"] == label])
-            print(row(f"{options.corpus.name}: {label}", found))
+    for corpus in [*sorted(HELD_OUT.glob("*.jsonl")), *([options.corpus] if options.corpus else [])]:
+        judged(corpus)
     cost()
+
+
+def judged(corpus: Path) -> None:
+    """Prints the shares of a labelled corpus, by label."""
+    lines = [json.loads(line) for line in corpus.read_text().splitlines() if line.strip()]
+    for label in ("attack", "benign"):
+        prompts = [
+            Prompt(line["text"], "", label, line.get("role", "user")) for line in lines if line["label"] == label
+        ]
+        print(row(f"{corpus.stem}: {label} ({len(prompts)})", shares(prompts)))
 
 
 def cost() -> None:

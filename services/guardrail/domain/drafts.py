@@ -24,6 +24,8 @@ __all__ = ["MAX_CUSTOM", "MAX_MATCH", "MAX_TERMS", "Limits", "Refused", "admit_r
 MAX_RULES = 100
 MAX_LABEL = 128
 MAX_ROLES = 16
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+"""Roles that messages have."""
 
 TYPES = tuple(RULE_TYPES)
 STAGES = ("input", "output", "both")
@@ -87,13 +89,22 @@ def _admit(reader: Reader, limits: Limits) -> Rule:
         "action": action,
         "label": reader.text("label", "", most=MAX_LABEL),
         "enabled": reader.flag("enabled", True),
-        "roles": reader.strings("roles", MAX_ROLES, 64),
+        "roles": _roles(reader),
         "on_not_evaluated": reader.choice(
             "on_not_evaluated", ("block", "pass"), "block" if action is Action.BLOCK else "pass"
         ),
         "on_unsupported_part": reader.choice("on_unsupported_part", ("block", "pass"), "pass"),
     }
     return Rule(**common, **rule_type.read(reader, stage, limits))
+
+
+def _roles(reader: Reader) -> tuple[str, ...]:
+    """Message roles. A name that no message can have would make a rule that never reads anything."""
+    roles = reader.strings("roles", MAX_ROLES, 64)
+    for index, role in enumerate(roles):
+        if role not in ROLES:
+            raise Refused(f"{reader.at('roles')}.{index}", f"must be one of {', '.join(ROLES)}")
+    return tuple(dict.fromkeys(roles))
 
 
 def rule_json(rule: Rule) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def admit(*rules: Any) -> Any:
             "rules.0.custom_entities.0.checksum",
         ),
         (rule(id="unknown"), "rules.0.id"),
+        (rule(roles=["user", "usr"]), "rules.0.roles.1"),
         ("text", "rules.0"),
     ],
 )

@@ -294,7 +294,8 @@ EXTRACTIONS: tuple[Feature, ...] = (
         r"\b(?:text|words?|message|everything|anything|what|all|rules|lines|content|"
         r"instructions?)\b[^.!?\n]{0,50}?\b(?:before|prior to|ahead of|preceding) (?:our|this|the|my|your) "
         r"(?:first )?(?:conversation|chat|"
-        r"dialogue|session|first message|message|first question|hello)\b|\bcontext window\b|\bmessages ?\[ ?0 "
+        r"dialogue|session|first message|message|first question|hello)\b|\b(?:in|of|from) (?:the|your) context "
+        r"window\b|\bmessages ?\[ ?0 "
         r"?\]|\bfirst message (?:of|in) this (?:thread|chat|conversation)\b",
     ),
     Feature(
@@ -332,5 +333,12 @@ EXTRACTIONS: tuple[Feature, ...] = (
         r"\b(?:mistake|error|typo|bug|problem)s? in (?:your|the) (?:instructions|prompt|rules|setup|"
         r"configuration)\b|\bprivate instructions\b|\b(?:which|what) (?:guidelines|instructions|rules) did i "
         r"give you\b",
+    ),
+    Feature(
+        "what_instructions_say",
+        EXTRACTION,
+        0.58,
+        r"\bwhat (?:did|do|does|is it that) (?:your|the) (?:instructions?|system prompt|prompt|rules|system "
+        r"message|briefing|setup) (?:say|contain|tell|state|demand|forbid|ask|require|begin)\b",
     ),
 )

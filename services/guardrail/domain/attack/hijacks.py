@@ -32,7 +32,8 @@ HIJACKS: tuple[Feature, ...] = (
         "override_above",
         HIJACK,
         0.62,
-        r"\b(?:ignore|disregard|forget|dismiss|bypass|override|discard|set aside)\b (?:all |"
+        r"\b(?:ignore|disregard|forget|dismiss|bypass|override|discard|set aside|stop (?:obeying|following|"
+        r"heeding))\b (?:all |"
         r"everything |any of |all of )?(?:the |that |what is |what'?s |text )?(?:above|previous|"
         r"preceding|prior|foregoing|earlier)(?: (?:text|content|message|request|task|question|"
         r"input|sentences?|paragraphs?|conversation|context|data))?\b[^\n]{0,50}\b(?:and|instead|"
@@ -50,9 +51,17 @@ HIJACKS: tuple[Feature, ...] = (
         "new_instructions",
         HIJACK,
         0.5,
-        r"\b(?:new|updated|revised|real|actual|true|following|replacement|superseding|secret|"
-        r"hidden) (?:system )?(?:instructions?|directives?|orders|task|objective|mission|rules|"
-        r"prompt|goal)s?\b\W{0,3}(?::|is|are|follow|begin|from|to|-|—)",
+        r"\b(?:new|updated|revised|real|actual|true|following|replacement|superseding|secret|hidden) (?:system "
+        r")?(?:instructions?|directives?|"
+        r"orders|prompt)s?\b\W{0,3}(?::|is|are|follow|begin|from|to|-|—)",
+    ),
+    Feature(
+        "new_task",
+        HIJACK,
+        0.36,
+        r"\b(?:new|updated|revised|real|actual|true|replacement|superseding|secret|hidden) (?:system )?(?:task|"
+        r"objective|mission|rules|goal)s?\b"
+        r"\W{0,3}(?::|is|are|follow|begin|from|to|-|—)",
     ),
     Feature(
         "new_role_task",
@@ -85,7 +94,7 @@ HIJACKS: tuple[Feature, ...] = (
         "authority_claim",
         HIJACK,
         0.4,
-        r"\b(?:i am|i'?m|this is|as) (?:your|the|an?|one of (?:your|the)) (?:real |actual |system "
+        r"\b(?:(?:i am|i'?m|this is) (?:your|the|an?|one of (?:your|the))|as (?:your|the)) (?:real |actual |system "
         r"|authori[sz]ed |lead |senior |openai |anthropic )*(?:on-?call )?(?:developers?|creators?|"
         r"administrator|admin|sysadmin|engineer|owner|programmer|operator|maintainer|supervisor|root user|ceo)"
         r"s?\b[^.!?\n]{0,60}\b(?:you (?:must|will|should|need|can|are|have)|override|grant|i authori[sz]e|i "

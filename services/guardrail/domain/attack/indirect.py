@@ -12,7 +12,8 @@ INDIRECT: tuple[Feature, ...] = (
         0.55,
         r"(?:\bp\.? ?s\.?|\bnotes?|\bnotice|\bmessage|\binstructions?|\binfo|\bmemo|\breminder|\bwarning|"
         r"\badvice|<!--|"
-        rf"\bhey|\bhello|\bhi|\bdear)\W{{0,3}}(?:to|for)?\W{{0,3}}(?:the |any |all |every |an? |this |whichever |"
+        rf"\bhey|\bhello|\bhi|\bdear)[ :,(-]{{0,3}}(?:to|for)?[ :,(-]{{0,3}}(?:the |any |all |every |an? |this |"
+        r"whichever |"
         r"whatever )?"
         rf"(?:automated |reading |processing |summari[sz]ing |helpful )?{AI}s?\b[^\n]{{0,60}}?\b{ASK}\b",
     ),
@@ -164,7 +165,8 @@ INDIRECT: tuple[Feature, ...] = (
         "without_the_human",
         HIJACK,
         0.42,
-        r"\b(?:no need to|do not|don'?t|without|never|skip) (?:involv\w+|ask\w*|consult\w*|bother\w*|wait\w* for|"
+        r"\b(?:no need to|no longer need to|do not|don'?t|without|never|skip) (?:involv\w+|ask\w*|consult\w*|"
+        r"bother\w*|wait\w* for|"
         r"confirm\w*|check\w* with|report\w*|tell\w*)(?: with)? ?(?:the |your |any )?"
         r"(?:human|user|owner|operator|confirmation|approval)|\b(?:keep quiet|say nothing|stay silent|be silent|"
         r"not a word) about (?:it|this|that)\b|\bskip (?:the )?confirmation\b|"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.guardrail.domain.attack.feature import JAILBREAK, Feature
-from services.guardrail.domain.attack.wording import HARM, LIMIT, PERSONA, SWITCH, WITHOUT
+from services.guardrail.domain.attack.wording import BARE, HARM, LIMIT, PERSONA, SWITCH, WITHOUT
 
 JAILBREAKS: tuple[Feature, ...] = (
     Feature(
@@ -60,21 +60,25 @@ JAILBREAKS: tuple[Feature, ...] = (
         "persona_without_limits",
         JAILBREAK,
         0.7,
-        rf"\b{PERSONA}\b[^.!?]{{0,110}}?\b{WITHOUT}\b[^.!?]{{0,28}}?\b{LIMIT}\b",
+        rf"\b{PERSONA}\b[^.!?]{{0,110}}?\b{WITHOUT}\b[^.!?]{{0,28}}?\b{LIMIT}\b|"
+        rf"\b{PERSONA}\b[^.!?]{{0,110}}?\b{BARE} {LIMIT}\b",
     ),
     Feature(
         "you_without_limits",
         JAILBREAK,
         0.45,
-        rf"\b(?:you|who|which|ai|bot|chatbot|model|assistant)"
-        rf"\b[^.!?]{{0,40}}?\b{WITHOUT}\b[^.!?]{{0,24}}?\b{LIMIT}\b",
+        r"\b(?:you|who|which|ai|bot|chatbot|model|"
+        rf"assistant)\b[^.!?]{{0,40}}?\b{WITHOUT}\b[^.!?]{{0,24}}?\b{LIMIT}\b|"
+        rf"\b(?:you|who|which|ai|bot|chatbot|model|assistant)\b[^.!?]{{0,40}}?\b{BARE} {LIMIT}\b",
     ),
     Feature(
         "without_limits",
         JAILBREAK,
         0.35,
-        rf"\b(?:answer|respond|reply|speak|write|talk|generate|comply|output|explain|help|say|tell)"
-        rf"\w*\b[^.!?\n]{{0,60}}?\b{WITHOUT}\b[^.!?]{{0,20}}?\b{LIMIT}\b",
+        r"\b(?:answer|respond|reply|speak|write|talk|generate|comply|output|explain|help|say|"
+        rf"tell)\w*\b[^.!?\n]{{0,60}}?\b{WITHOUT}\b[^.!?]{{0,20}}?\b{LIMIT}\b|"
+        r"\b(?:answer|respond|reply|speak|write|talk|generate|comply|output|explain|help|say|"
+        rf"tell)\w*\b[^.!?\n]{{0,60}}?\b{BARE} {LIMIT}\b",
     ),
     Feature(
         "no_refusal",

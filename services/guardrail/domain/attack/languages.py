@@ -71,7 +71,7 @@ TABLE: tuple[Language, ...] = (
         r"beschrankung\w*|einschrankung\w*",
         r"zeig\w*|verrat\w*|nenn\w*|gib|geben|sag\w*|druck\w*|wiederhol\w*|schreib\w*|offenbar\w*|enthull\w*|"
         r"kopier\w*|"
-        r"was (?:ist|sind|steht|war\w*)|wie lautet\w*|teil\w* mir|liste",
+        r"was (?:ist|sind|steht|war\w*)|wie laute[tn]|teil\w* mir|liste",
         r"(?:dein\w*|ihr\w*|den|die|das|der) (?:\w+ )?(?:system-?prompt\w*|systemnachricht|system-?anweisung\w*|"
         r"prompt|"
         r"(?:urspr\w+|geheime?n?|versteckte?n?|interne?n?|initiale?n?|genaue?n?|vollstandige?n?) \w*(?:anweisung\w*|"

@@ -6,6 +6,7 @@ refusing nothing, showing what was said at the start, and saying it word for wor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -82,7 +83,8 @@ WORDINGS: tuple[Wording, ...] = (
         r"die) (?:regeln|vorgaben|anweisungen)|ab (?:sofort|jetzt) nicht mehr[^\n!?]{0,40}?sondern|(?:vergiss|"
         r"ignorier\w*) (?:nun |jetzt )?(?:den|alle|jeden) (?:\w+ )?(?:kontext|text von oben|texte?)|(?:vergiss|"
         r"vergessen|lass|streich)\w*,? (?:alles, )?(?:was (?:man|du|dir|ich)|deine aufgabe|die aufgabe|den "
-        r"auftrag)",
+        r"auftrag)|(?:setz|heb)\w* (?:alle|deine|die) (?:regeln|anweisungen|vorgaben|beschrankungen) (?:ausser "
+        r"kraft|auf)",
         r"(?:antworte\w*|sag\w*|schreib\w*|gib) (?:mir )?(?:nur|ausschliesslich|lediglich|bloss|immer nur)\b",
         r"(?:ab jetzt|von nun an|ab sofort|von jetzt an) (?:bist du|heisst du|antwortest du als|spielst du|"
         r"verhaltst du dich)\b|(?:ich bin|hier spricht) (?:jetzt |nun )?dein (?:chef|meister|besitzer|entwickler|"
@@ -312,6 +314,10 @@ WORDINGS: tuple[Wording, ...] = (
     ),
 )
 
+_WIDTHS = {"zh": 3, "ja": 3, "ko": 3, "hi": 3, "ru": 2, "uk": 2, "ar": 2}
+"""Bytes per letter, where they are more than one: gaps are written in letters and matched in bytes."""
+MAX_GAP = 120
+_GAP = re.compile(r"\{0,(\d+)\}")
 _KINDS = (
     ("told_is_dropped", "hijack", 0.6, "told"),
     ("only_these_words", "hijack", 0.22, "only"),
@@ -325,5 +331,10 @@ _KINDS = (
 def plain_intents() -> Iterator[tuple[str, str, float, str]]:
     """(name, family, weight, pattern) of every language's wordings."""
     for row in WORDINGS:
+        width = _WIDTHS.get(row.code, 1)
         for name, family, weight, field in _KINDS:
-            yield f"{name}_{row.code}", family, weight, getattr(row, field)
+            yield f"{name}_{row.code}", family, weight, _widened(getattr(row, field), width)
+
+
+def _widened(pattern: str, width: int) -> str:
+    return _GAP.sub(lambda gap: f"{{0,{min(MAX_GAP, int(gap[1]) * width)}}}", pattern)

@@ -28,7 +28,7 @@ THRESHOLDS = {"low": 0.75, "medium": 0.5, "high": 0.35}
 
 FAMILIES = (HIJACK, JAILBREAK, EXTRACTION)
 
-_SUPPORT_ALONE = 0.3
+_SUPPORT_ALONE = 0.25
 """What supporting features come to without any other."""
 _TOOL_POWER = 1.5
 _ENCODED_POWER = 1.35
@@ -128,7 +128,7 @@ def _intent(feature: Feature) -> str:
 
 def _kind(name: str) -> str:
     """What counts once: ways to say the same thing to the model are no separate evidence."""
-    return name.split("_", 1)[0] if name.startswith(("override_", "extract_", "crime_")) else name
+    return name.split("_", 1)[0] if name.startswith(("override_", "extract_", "crime_", "new_")) else name
 
 
 _LOCALISED = frozenset(

@@ -54,7 +54,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         r"text|messages?|"
         r"conversation)\b[^.!?\n]{0,30}?\b(?:is|are|was|were|has|have|had|do|"
         r"does)\b[^.!?\n]{0,16}?\b(?:outdated|out of date|"
-        r"obsolete|void|withdrawn|invalid|cancel\w+|no longer (?:count|appl|valid|in force|relevant|bind)\w*|not "
+        r"obsolete|void|suspended|withdrawn|invalid|cancel\w+|no longer (?:count|appl|valid|in force|relevant|"
+        r"bind)\w*|not "
         r"count|"
         r"(?:just|only|merely) an? "
         r"(?:test|example|joke|draft|trick|quotation)|written by (?:a child|mistake|a hacker)|amended|deleted|"
@@ -131,7 +132,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         r")?(?:access|entry|"
         r"admission|in|through|pass)\b[^.!?\n]{0,30}?(?:\banyway|\bnow\b|\bnonetheless|\bregardless|\bwithout|"
         r"\bwith the)|"
-        r"\b(?:act|respond|answer|behave) as if (?:my|the) (?:input|password|code|answer|passphrase)\b",
+        r"\b(?:act|respond|answer|behave|user) as if (?:my|the|they|i|he|she)(?:'?d)?(?: had)?(?: said| typed| "
+        r"given| entered)?(?: the)? (?:input|password|code|answer|passphrase)\b",
     ),
     Feature(
         "already_verified",
@@ -255,7 +257,7 @@ TAKEOVERS: tuple[Feature, ...] = (
         r"purpose|identity|life|orders|mission|"
         r"assignment)s?\b[^.!?\n]{0,16}?\b(?:ended|ends|over|behind|finished|gone|erased|withdrawn|expired|"
         r"replaced)\b|"
-        r"\b(?:leave|put) (?:all )?your (?:previous|earlier|old|former|current) [^.!?\n]{0,20}?\bbehind\b|\byour "
+        r"\b(?:leave|put) (?:all )?your [^.!?\n]{0,24}?\b(?:behind|aside)\b|\byour "
         r"(?:task|goal|job|role|mission|objective) "
         r"(?:is|has(?: been)?|was) (?:now )?(?:changed|replaced|different)\b",
     ),
@@ -307,4 +309,34 @@ TAKEOVERS: tuple[Feature, ...] = (
         r"(?:work|task|job) is (?:over|done|finished))\b",
     ),
     Feature("letter_filler", HIJACK, 0.3, r"(?:\b[a-z] ){14,}"),
+    Feature(
+        "ignores_instructions",
+        HIJACK,
+        0.52,
+        r"\b(?:forget|ignore|disregard|discard|overrule|abandon) (?:about )?(?:the|these|those|any|all) "
+        r"(?:instructions?|rules|orders|directives?|guidelines|prompts?)"
+        r"(?: and|,|\.|;|!) ?(?:then |just |now |please |instead )?(?:show|tell|say|write|print|output|reveal|"
+        r"give|act|do|answer|speak|talk|respond)\b",
+    ),
+    Feature(
+        "stops_being",
+        HIJACK,
+        0.5,
+        r"\bstop (?:answering|acting|being|behaving|responding|pretending to be|working)(?: (?:as|like))? (?:an? "
+        r"|the |this )?(?:\w+ )?(?:bot|assistant|ai|model|support|agent|chat ?bot|"
+        r"translator|guard|door)\b|\bforget (?:what|who) you are\b",
+    ),
+    Feature(
+        "answers_differently",
+        HIJACK,
+        0.4,
+        r"\b(?:do not|don'?t|never) (?:answer|reply|respond)[.!,;]{1,3} (?:instead|just|but|rather|only)\b",
+    ),
+    Feature(
+        "cleared_already",
+        HIJACK,
+        0.36,
+        r"\b(?:cleared|verified|approved|authenticated|vetted|identified) me\b(?: already| before| "
+        r"yesterday)?[^.!?\n]{0,16}?\b(?:so|print|say|skip|without|no need)\b",
+    ),
 )

@@ -178,7 +178,8 @@ UNBINDING: tuple[Feature, ...] = (
         "crime_then_howto",
         JAILBREAK,
         0.22,
-        rf"\b{CRIME}\b[^\n]{{0,80}}?\b(?:how|steps?|step|procedure|quantit\w+|line by line|command by command|"
+        rf"\b{CRIME}\b[^\n]{{0,80}}?\b(?:recipes?|blueprints?|how|steps?|step|procedure|quantit\w+|line by line|"
+        r"command by command|"
         r"exactly|technically|in detail|working|whole process|describe|explain)\b",
     ),
     Feature(

@@ -57,12 +57,20 @@ LIMIT = (
     r"guidelines?|safety|safeguards?|content polic\w+|rules|boundaries|guardrails?|constraints?|"
     r"inhibitions|warnings?|disclaimers?|polic(?:y|ies)|scruples|judge?ment|conscience|laws)"
 )
-WITHOUT = (
-    r"(?:no|none of|without|free of|free from|devoid of|lack\w*|ignor\w+|beyond|zero|not have|"
-    r"doesn'?t have|don'?t have|does not (?:have|follow|care about)|has no|unbound by|not bound by|"
-    r"doesn'?t care about|removed|lifted|disabled|liberated from|bypass\w*|outside|regardless of|"
-    r"(?:isn'?t|not|aren'?t) (?:bound|limited|restricted|restrained|constrained|governed) by|unencumbered by)"
+BARE = (
+    r"(?:no|none of|without|free of|free from|devoid of|zero|unencumbered by|beyond|outside|lack(?:s|ing)?)(?: "
+    r"(?:any|the|its|his|her|your|all|more|of|or|and|"
+    r"moral|ethical|content|safety|legal|usual|sort|kind|form|such|real|built-in|ai|openai'?s?|these|those|"
+    r"typical|human|societal|social|"
+    r"censorship|filters?|restrictions?|rules|limits|ethics|morals?|whatsoever)){0,5}"
 )
+"""Limits denied by the words next to them."""
+WITHOUT = (
+    r"(?:ignor\w+|not have|doesn'?t have|don'?t have|does not (?:have|follow|care about)|unbound by|not bound by|"
+    r"doesn'?t care about|removed|lifted|disabled|liberated from|bypass\w*|regardless of|"
+    r"(?:isn'?t|not|aren'?t) (?:bound|limited|restricted|restrained|constrained|governed) by)"
+)
+"""Limits denied by a verb, which may stand apart from them."""
 AI = (
     r"(?:(?:ai|chat|llm) (?:assistant|model|agent|system|bot|tool)|ai|a\.i\.|llm|language model|"
     r"assistant|agent|chat ?bot|chatgpt|gpt(?:-?\d)?|claude|gemini|copilot|bot|model)"
