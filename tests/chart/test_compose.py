@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from services.allinone.profile import MODELS, known_variables
+from services.allinone.profile import MODELS, ProfileSettings, known_variables
 from tests.chart.rendering import ROOT
 
 FILE = ROOT / "deploy/compose/compose.yaml"
@@ -53,6 +53,27 @@ def test_secrets_are_required_and_documented() -> None:
     assert required > {"ORCA_KEY_PEPPER", "ORCA_CHANNEL_SECRET", "ORCA_FINGERPRINT_SECRET", "ORCA_FIREWALL_SECRET"}
 
 
+def test_each_service_gets_its_own_secrets_and_stores() -> None:
+    shared = {name for name in SERVICES["console"]["environment"] if not name.endswith("_URL")}
+    stores = {"ORCA_KAFKA_BOOTSTRAP", "ORCA_DATABASE_URL"}
+    own = {
+        "auth": {*stores, "ORCA_KEY_PEPPER", "ORCA_CHANNEL_SECRET"}
+        | {"ORCA_BOOTSTRAP_ADMIN_EMAIL", "ORCA_BOOTSTRAP_ADMIN_PASSWORD"},
+        "guardrail": {*stores, "ORCA_FINGERPRINT_SECRET"},
+        "firewall": {*stores, "ORCA_KEY_PEPPER", "ORCA_FIREWALL_SECRET"},
+        "ledger": stores,
+        "analytics": {*stores, "ORCA_CLICKHOUSE_URL"},
+        "relay": {"ORCA_KAFKA_BOOTSTRAP", "ORCA_KEY_PEPPER", "ORCA_RELAY_BIND"},
+    }
+    given = {name: set(SERVICES[name]["environment"]) - shared for name in own}
+    assert given == own
+    # Every service is built to be migrated, so that job sees what its services see.
+    migrated = set().union(*(own[name] for name in own if name != "relay"))
+    assert set(SERVICES["migrate"]["environment"]) - shared == migrated
+    owners = {"ORCA_AUTH_URL", "ORCA_GUARDRAIL_URL", "ORCA_FIREWALL_URL", "ORCA_LEDGER_URL", "ORCA_ANALYTICS_URL"}
+    assert {name for name in SERVICES["console"]["environment"] if name.endswith("_URL")} == owners
+
+
 def test_the_start_waits_for_health() -> None:
     for name, service in SERVICES.items():
         for other, how in service.get("depends_on", {}).items():
@@ -78,6 +99,7 @@ def test_only_the_planes_are_published_and_only_on_loopback() -> None:
     assert published == {"relay": ["127.0.0.1:8080:8080"], "console": ["127.0.0.1:8081:8081"]}
 
 
-def test_the_relay_may_finish_before_it_is_killed() -> None:
-    grace = float(SERVICES["relay"]["stop_grace_period"].removesuffix("s"))
-    assert grace > MODELS["relay"].model_fields["shutdown_grace_s"].default
+def test_every_service_may_finish_before_it_is_killed() -> None:
+    for name, model in MODELS.items():
+        needed = model.model_fields["shutdown_grace_s"].default + ProfileSettings.model_fields["drain_delay_s"].default
+        assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) > needed, name

@@ -173,6 +173,18 @@ def test_a_relay_keeps_its_journal_and_drains() -> None:
     assert spec["terminationGracePeriodSeconds"] > pause + int(grace)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_pod_may_finish_before_it_is_killed(name: str) -> None:
+    for pod, spec, container in containers(name):
+        if pod.startswith(("Deployment/", "StatefulSet/")):
+            plain = {e["name"]: e["value"] for e in container["env"] if "value" in e}
+            model = MODELS[service_of(pod)].model_fields["shutdown_grace_s"]
+            grace = float(plain.get("ORCA_SHUTDOWN_GRACE_S", model.default))
+            stop = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
+            needed = float(plain["ORCA_DRAIN_DELAY_S"]) + grace + float(stop[1])
+            assert needed >= 6 and spec["terminationGracePeriodSeconds"] > needed, pod
+
+
 def test_scaling_spreads_and_keeps_one_away_at_most() -> None:
     manifests = example("production")
     names = {service_of(pod) for pod, _ in pods(manifests)} - {"migrate", "test"}

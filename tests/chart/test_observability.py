@@ -22,6 +22,7 @@ import services.ledger.app
 import services.relay.app  # noqa: F401  (its metrics, like the others', register on import)
 from tests.chart.promql import BadQuery, metrics
 from tests.chart.rendering import ROOT, example, kinds
+from tests.support.required import missing
 
 RULES = ROOT / "deploy/helm/orca/files/alerts.yaml"
 DASHBOARDS = sorted((ROOT / "deploy/dashboards").glob("*.json"))
@@ -117,7 +118,73 @@ def test_the_chart_carries_the_dashboards_and_the_rules() -> None:
     assert rule["spec"] == yaml.safe_load(RULES.read_text(encoding="utf-8"))
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_prometheus_own_tool_accepts_the_rules() -> None:
-    checked = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, timeout=30)
+@pytest.fixture
+def promtool() -> str:
+    return shutil.which("promtool") or missing("promtool", "not installed (Debian: apt-get install prometheus)")
+
+
+def test_prometheus_own_tool_accepts_the_rules(promtool: str) -> None:
+    checked = subprocess.run([promtool, "check", "rules", str(RULES)], capture_output=True, text=True, timeout=30)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(ALERTS)} rules found" in checked.stdout
+
+
+MINUTES = "x60"
+FIRING: dict[str, list[tuple[str, str]]] = {
+    "OrcaRelayErrors": [
+        ('orca_relay_requests_total{status="error"}', "0+10" + MINUTES),
+        ('orca_relay_requests_total{status="ok"}', "0+90" + MINUTES),
+    ],
+    "OrcaRelayLostRequests": [("orca_relay_lost_requests_total", "0+1" + MINUTES)],
+    "OrcaRelayOverrun": [("orca_relay_overrun_nano_usd_total", "0+1" + MINUTES)],
+    "OrcaJournalOld": [("orca_relay_journal_age_seconds", "61+0" + MINUTES)],
+    "OrcaJournalFilling": [
+        ("orca_relay_journal_bytes", "6+0" + MINUTES),
+        ("orca_relay_journal_limit_bytes", "10+0" + MINUTES),
+    ],
+    "OrcaRefusalsShed": [("orca_relay_refusal_aggregates_shed_total", "0+1" + MINUTES)],
+    "OrcaEventsOversized": [("orca_relay_events_oversized_total", "0+1" + MINUTES)],
+    "OrcaPolicyFailures": [('orca_relay_policy_failures_total{plane="guardrail"}', "0+60" + MINUTES)],
+    # Read at the beginning of time, and never again.
+    "OrcaPolicySnapshotStale": [("orca_policy_snapshot_read_timestamp_seconds", "0+0" + MINUTES)],
+    "OrcaPolicySlow": [
+        ('orca_relay_policy_seconds_bucket{plane="guardrail",le="0.25"}', "0+90" + MINUTES),
+        ('orca_relay_policy_seconds_bucket{plane="guardrail",le="0.5"}', "0+100" + MINUTES),
+        ('orca_relay_policy_seconds_bucket{plane="guardrail",le="+Inf"}', "0+100" + MINUTES),
+    ],
+    "OrcaConsumerStopped": [('orca_consumer_stopped{group="analytics"}', "1+0" + MINUTES)],
+    "OrcaConsumerLag": [('orca_consumer_lag{group="analytics"}', "10001+0" + MINUTES)],
+    "OrcaDeadLetters": [('orca_consumer_dead_letters_total{group="analytics"}', "0+1" + MINUTES)],
+    "OrcaAnalyticsAuditDifference": [('orca_analytics_audit_difference{book="runs"}', "-1+0" + MINUTES)],
+    "OrcaLedgerFrozen": [("orca_ledger_frozen_accounts", "1+0" + MINUTES)],
+    "OrcaSpendParked": [("orca_ledger_parked_total", "0+1" + MINUTES)],
+    "OrcaLedgerGap": [("orca_ledger_gap_leases", "1+0" + MINUTES)],
+    "OrcaLedgerForfeit": [("orca_ledger_forfeits_total", "0+1" + MINUTES)],
+    "OrcaLedgerOverrun": [("orca_ledger_overrun_nano_usd_total", "0+1" + MINUTES)],
+}
+"""Series, one value a minute, on which each alert must fire within an hour."""
+
+
+def test_each_alert_fires_on_its_fault_and_on_no_other(promtool: str, tmp_path: Path) -> None:
+    """Prometheus evaluates the rules over an hour of each fault: that alert, as the only one."""
+    assert FIRING.keys() == ALERTS.keys()
+    for name, series in FIRING.items():
+        labels = {k: v for s, _ in series for k, v in re.findall(r'(plane|group|book)="(\w+)"', s)}
+        expected = {
+            "exp_labels": {"severity": ALERTS[name]["labels"]["severity"], **labels},
+            "exp_annotations": ALERTS[name]["annotations"],
+        }
+        tests = [
+            {
+                "interval": "1m",
+                "input_series": [{"series": s, "values": values} for s, values in series],
+                "alert_rule_test": [
+                    {"eval_time": "55m", "alertname": other, "exp_alerts": [expected] if other == name else []}
+                    for other in ALERTS
+                ],
+            }
+        ]
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+        ran = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, f"{name}: {ran.stdout}{ran.stderr}"

@@ -22,6 +22,15 @@ from tests.support.process import ADMIN_EMAIL, ADMIN_PASSWORD, ADMIN_TOKEN, ROOT
 
 START_TIMEOUT_S = 90
 OWNERS = ("auth", "guardrail", "firewall", "ledger", "analytics")
+KEPT_FROM = {
+    "ORCA_DATABASE_URL": ("relay", "console"),
+    "ORCA_KAFKA_BOOTSTRAP": ("console",),
+    "ORCA_KEY_PEPPER": ("guardrail", "ledger", "analytics", "console"),
+    "ORCA_CHANNEL_SECRET": ("guardrail", "firewall", "ledger", "analytics", "relay", "console"),
+    "ORCA_FINGERPRINT_SECRET": ("auth", "firewall", "ledger", "analytics", "relay", "console"),
+    "ORCA_FIREWALL_SECRET": ("auth", "guardrail", "ledger", "analytics", "relay", "console"),
+}
+"""Who does not get which secret or store, as in the chart and in compose."""
 SECRET = "c2VjcmV0LW9mLXRoZS10ZXN0LXN1aXRlLTMyLWJ5dGU="  # 32 made-up bytes
 
 
@@ -184,6 +193,7 @@ class Cluster:
         for service, ports in http.items():
             for number, port in enumerate(ports):
                 name = f"{service}-{number}"
+                known = {k: v for k, v in shared.items() if service not in KEPT_FROM.get(k, ())}
                 metrics = free_port()
                 identity = self.authority.issue(self.home / name / "tls")
                 own = {
@@ -201,4 +211,4 @@ class Cluster:
                 plain = service in binds
                 url = f"{'http' if plain else 'https'}://127.0.0.1:{port}"
                 probe = url if plain else f"http://127.0.0.1:{metrics}"
-                self.processes[name] = Process(name, service, self.home, shared | own, url, probe)
+                self.processes[name] = Process(name, service, self.home, known | own, url, probe)

@@ -117,6 +117,8 @@ labels:
 {{- end }}
 - {name: ORCA_MANAGEMENT_BIND, value: "0.0.0.0:8081"}
 {{- end }}
+{{- /* Until callers have seen that the pod leaves; a relay's preStop waits for that. */}}
+- {name: ORCA_DRAIN_DELAY_S, value: {{ ternary "1" "5" (eq .service "relay") | quote }}}
 {{- if eq .service "relay" }}
 - {name: ORCA_RELAY_BIND, value: "0.0.0.0:8080"}
 - {name: ORCA_SHUTDOWN_GRACE_S, value: {{ $root.Values.relay.drainSeconds | quote }}}
