@@ -100,7 +100,7 @@ def test_the_kernel_stays_small() -> None:
     ("file", "line", "status"),
     [
         ("services/auth/planted.py", "", 0),
-        ("services/auth/planted.py", "from services.relay.domain import access", 1),
+        ("services/auth/planted.py", "from services.relay.domain import model_access", 1),
         ("services/common/planted.py", "import services.ledger.domain", 1),
     ],
 )

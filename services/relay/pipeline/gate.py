@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from services.common.clock import Clock
 from services.common.errors import BadRequest, Forbidden, NotFound, OrcaError, Unauthorized, Unavailable
 from services.common.money import format_usd
-from services.relay.domain import access, address
+from services.relay.domain import address
 from services.relay.domain.capped_fields import unpriced_field
 from services.relay.domain.identity import checked_id, run_identity
+from services.relay.domain.model_access import model_allowed
 from services.relay.domain.request import parse_body, shape_of, validate
 from services.relay.domain.worst_case import WorstCase, clamped_limit, largest_output, worst_case
 from services.relay.edge.incoming import Incoming
@@ -111,7 +112,7 @@ class Gate:
     def _choose_model(self, x: Exchange, route: ModelRoute | None) -> None:
         """Check 4."""
         key, asked = x.key.key, x.body["model"]
-        if not access.model_allowed(key.model_limits_enabled, key.model_limits, route.model_id if route else asked):
+        if not model_allowed(key.model_limits_enabled, key.model_limits, route.model_id if route else asked):
             raise Forbidden("the API key may not use this model", code="model_not_allowed", param="model")
         if route is None:
             raise NotFound("the model does not exist in this workspace", code="model_not_found", param="model")
@@ -135,7 +136,7 @@ class Gate:
         return [
             route
             for route in routes
-            if access.model_allowed(key.model_limits_enabled, key.model_limits, route.model_id)
+            if model_allowed(key.model_limits_enabled, key.model_limits, route.model_id)
             and (route.price.priced or not capped)
         ]
 

@@ -17,8 +17,8 @@ import msgspec
 from services.common.clock import Clock
 from services.common.errors import Conflict, NotFound, OrcaError, TooMany, Unavailable
 from services.common.ids import new_id
-from services.relay.domain import access
 from services.relay.domain.identity import RunIdentity
+from services.relay.domain.model_access import model_allowed
 from services.relay.domain.request import shape_of
 from services.relay.limits.window import SlidingMinute
 from services.relay.pipeline.booking import Booking
@@ -121,7 +121,7 @@ class JudgePipeline:
         x.identity = RunIdentity(x.request_id)
         x.body, x.body_bytes = body, len(msgspec.json.encode(body))
         route = self._models.find(entry.key.workspace_id, model)
-        if not access.model_allowed(
+        if not model_allowed(
             entry.key.model_limits_enabled, entry.key.model_limits, route.model_id if route else model
         ):
             raise Conflict("the judge key may not use the judge model", code="model_not_allowed")

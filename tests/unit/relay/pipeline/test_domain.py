@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.domain.access import glob_matches, model_allowed
 from services.relay.domain.address import client_address, parse_networks
 from services.relay.domain.capped_fields import unpriced_field
 from services.relay.domain.identity import trace_id
+from services.relay.domain.model_access import glob_matches, model_allowed
 from services.relay.domain.routing import failover_order
 from services.relay.domain.segments import apply_replacements, collect_request
 from services.relay.domain.settlement import Delivered, settle_answered, settle_refused
