@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request, Response
 
 from services.auth import answers, bodies
 from services.auth.answers import pages, shows
-from services.auth.crypto import verify_password
 from services.auth.domain.permissions import permissions
 from services.auth.edge import Admin, Answer, Root, User, Viewer, after, before, below, given, page_of
 from services.auth.identity import Identity
@@ -50,8 +49,8 @@ def account_routes(store: Store, identity: Identity, operations: Operations, *, 
     @router.put("/api/user/self", responses=shows(answers.User))
     async def self_put(body: bodies.SelfUpdate, principal: User) -> Answer:
         user = await store.user(principal.user_id)
-        if body.password is not None and not await verify_password(user.password_hash, body.current_password or ""):
-            raise Forbidden("current_password: is wrong", param="current_password")
+        if body.password is not None:
+            await identity.confirm(user, body.current_password or "")
         await operations.update_user(user.id, name=body.name, password=body.password)
         return ok(await _self(store, await store.user(user.id)))
 

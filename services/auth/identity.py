@@ -58,6 +58,19 @@ class Identity:
             )
         return user, secret, csrf
 
+    async def confirm(self, user: Any, password: str) -> None:
+        """The password of a caller who is logged in: a stolen session must not be able to guess it either.
+
+        Raises TooMany, or Forbidden when it is wrong.
+        """
+        now_s = self._store.now_s()
+        if wait_s := self._attempts.wait_s(user.email, now_s):
+            raise TooMany("too many failed logins; wait", code="too_many_attempts", retry_after_s=wait_s)
+        if not await verify_password(user.password_hash, password):
+            self._attempts.failed(user.email, now_s)
+            raise Forbidden("current_password: is wrong", param="current_password")
+        self._attempts.succeeded(user.email)
+
     async def logout(self, session: str) -> None:
         """Ends a session; an unknown one is no error."""
         async with self._store.change("", "") as change:

@@ -139,6 +139,18 @@ async def test_a_new_password_needs_the_old_one_and_ends_sessions(world: World) 
         assert (await other.post("/api/user/login", json=credentials)).status_code == 401
 
 
+async def test_a_stolen_session_cannot_guess_the_password(world: World) -> None:
+    guess = {"password": "battery staple", "current_password": "a guess"}
+    for _ in range(FAILURES_MAX):
+        assert (await world.http.put("/api/user/self", json=guess)).status_code == 403
+    right = {**guess, "current_password": "correct horse"}
+    refused = await world.http.put("/api/user/self", json=right)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_attempts")
+    assert refused.headers["retry-after"] == str(WINDOW_S)
+    world.clock.advance(WINDOW_S)
+    assert (await world.http.put("/api/user/self", json=right)).status_code == 200
+
+
 async def test_failed_logins_make_the_next_one_wait(world: World) -> None:
     async def login(email: str, password: str) -> tuple[int, str]:
         answer = await world.http.post("/api/user/login", json={"email": email, "password": password})
