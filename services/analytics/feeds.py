@@ -157,7 +157,14 @@ class Feeds:
             workspace_id, filters, FIREWALL_EVENTS.filters, span, after=_position(cursor), limit=limit + 1
         )
         rows = await self._rows(statement)
-        return _listing([(list(row[:2]), _tool(row)) for row in rows], limit)
+        last: dict[str, int] = {row[1]: row[0] for row in rows}
+        latest: dict[str, Sequence[Any]] = {}
+        if last:
+            found = await self._rows(queries.tools_latest(workspace_id, filters, FIREWALL_EVENTS.filters, last))
+            latest = {row[0]: row[1:] for row in found}
+        # A row that expired between the two questions has no latest evaluation any more.
+        shown = [row for row in rows if row[1] in latest]
+        return _listing([(list(row[:2]), _tool(row, latest[row[1]])) for row in shown], limit)
 
     async def usage(
         self,
@@ -176,13 +183,17 @@ class Feeds:
             if not 0 <= offset <= OFFSET_MAX:
                 raise Invalid("cursor: not a cursor of this list", param="cursor")
         rows = await self._rows(queries.usage(workspace_id, groups, filters, span, offset=offset, limit=limit + 1))
-        totals = await self._rows(queries.usage(workspace_id, (), filters, span, offset=0, limit=1))
+        if offset == 0 and 0 < len(rows) <= limit:
+            # The page holds every group: its sums are the totals.
+            totals: Sequence[Any] = [sum(column) for column in zip(*(row[len(groups) :] for row in rows), strict=True)]
+        else:
+            totals = (await self._rows(queries.usage(workspace_id, (), filters, span, offset=0, limit=1)))[0]
         items = [
             {**dict(zip(map(_group_name, groups), row, strict=False)), **_usage(row[len(groups) :])}
             for row in rows[:limit]
         ]
         following = encode_cursor([offset + limit]) if len(rows) > limit else None
-        return {"items": items, "next_cursor": following, "totals": _usage(totals[0])}
+        return {"items": items, "next_cursor": following, "totals": _usage(totals)}
 
     async def _rows(self, statement: Statement) -> Sequence[Sequence[Any]]:
         return await self._store.query(statement.sql, statement.parameters)
@@ -245,8 +256,8 @@ def _anomaly(row: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _tool(row: Sequence[Any]) -> dict[str, Any]:
-    columns = dict(zip(queries.TOOL_COLUMNS, row, strict=True))
+def _tool(row: Sequence[Any], latest: Sequence[Any]) -> dict[str, Any]:
+    columns = dict(zip((*queries.TOOL_COLUMNS, *queries.TOOL_LATEST), (*row, *latest), strict=True))
     return {
         "tool_name": columns["tool_name"],
         "status": "gap" if columns["gap"] else "covered",

@@ -234,17 +234,15 @@ def runs(
     return Statement(sql, {**parameters, "row_limit": limit})
 
 
-TOOL_COLUMNS = (
-    "last_us", "tool_name", "first_us", "calls", "keys", "surfaces", "gap", "policy_name", "rule_label",
-    *VERDICTS,
-)  # fmt: skip
+TOOL_COLUMNS = ("last_us", "tool_name", "first_us", "calls", "keys", "surfaces", *VERDICTS)
+TOOL_LATEST = ("gap", "policy_name", "rule_label")
 
 
 def tools(
     workspace_id: str, filters: FilterValues, known: Mapping[str, Filter], span: Span, *,
     after: tuple[int, str] | None, limit: int,
 ) -> Statement:  # fmt: skip
-    """Tools seen, by their last evaluation: columns of TOOL_COLUMNS. The latest evaluation says covered or gap."""
+    """Tools seen, by their last evaluation: columns of TOOL_COLUMNS."""
     clauses, parameters = _scope(workspace_id, known, filters, span)
     clauses.append("tool_name != ''")
     having = ""
@@ -254,13 +252,25 @@ def tools(
     sql = (
         "SELECT toUnixTimestamp64Micro(max(occurred_at)) AS last_us, tool_name, "
         "toUnixTimestamp64Micro(min(occurred_at)) AS first_us, count(), uniq(key_id), "
-        "arraySort(groupUniqArray(8)(toString(surface))), argMax(gap, occurred_at), "
-        "argMax(policy_name, occurred_at), argMax(rule_label, occurred_at), "
+        "arraySort(groupUniqArray(8)(toString(surface))), "
         + ", ".join(f"countIf(verdict = '{verdict}')" for verdict in VERDICTS)
         + f" FROM firewall_events WHERE {' AND '.join(clauses)} GROUP BY tool_name {having}"
         "ORDER BY last_us DESC, tool_name DESC LIMIT {row_limit:UInt32}"
     )
     return Statement(sql, {**parameters, "row_limit": limit})
+
+
+def tools_latest(
+    workspace_id: str, filters: FilterValues, known: Mapping[str, Filter], last: Mapping[str, int]
+) -> Statement:
+    """The latest evaluation of each tool, which says covered or gap: the tool, then TOOL_LATEST. Read by the moments
+    that `tools` found, which the primary key leads to, instead of carrying these texts through every row."""
+    clauses, parameters = _scope(workspace_id, known, filters, Span())
+    clauses.append("has({tools:Array(String)}, tool_name)")
+    clauses.append("occurred_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({moments:Array(Int64)}), 'UTC'))")
+    latest = ", ".join(f"argMax({name}, occurred_at)" for name in TOOL_LATEST)
+    sql = f"SELECT tool_name, {latest} FROM firewall_events WHERE {' AND '.join(clauses)} GROUP BY tool_name"
+    return Statement(sql, {**parameters, "tools": list(last), "moments": sorted(set(last.values()))})
 
 
 USAGE_COLUMNS = (
