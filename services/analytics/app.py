@@ -22,7 +22,7 @@ from services.analytics.auditing import Audit, Auditor
 from services.analytics.clickhouse.client import ClickHouseStore
 from services.analytics.configuration import ConfigConsumer, Workspaces
 from services.analytics.consumers import EventConsumer
-from services.analytics.erasing import Erased, Eraser
+from services.analytics.erasing import Erased, Eraser, Erasures
 from services.analytics.feeds import Feeds
 from services.analytics.fresh import FreshReads
 from services.analytics.grpc_server import AnalyticsServicer
@@ -179,6 +179,7 @@ async def build(
     replica = settings.replica_id or new_id("analytics")
     workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=settings.analytics_retention_days)
     writer = BlockWriter(BlockStore(database, replica, clock), store)
+    erasures = Erasures(database, clock)
     consumer = EventConsumer(
         log,
         writer,
@@ -188,6 +189,7 @@ async def build(
         # With a server of its own other replicas may serve the readers, unseen from here.
         flush_idle_s=settings.analytics_flush_idle_ms / 1000 if settings.clickhouse_url is None else None,
         workspaces=workspaces,
+        erasures=erasures,
     )
     reads = FreshReads(store, consumer.fresh)
     if authenticator is None:
@@ -198,7 +200,7 @@ async def build(
         Rates(store, workspaces), Calls(store, learning_us=learning_us), EpisodeStore(database, clock, replica),
         workspaces, publisher, clock,
     )  # fmt: skip
-    eraser = Eraser(database, store, clock)
+    eraser = Eraser(database, store, clock, erasures, consumer.settle)
     auditor = Auditor(reads, ledger_pb2_grpc.LedgerServiceStub(channels("ledger")))
     parts = (publisher, ConfigConsumer(log, workspaces, store, clock), job, eraser, auditor)
     return App(

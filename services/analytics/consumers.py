@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from prometheus_client import Counter, Histogram
 
 from services.analytics.configuration import Workspaces
+from services.analytics.erasing import Erasures
 from services.analytics.events import GROUP, TABLES
 from services.analytics.processors import Unprocessable, collect, culprit
 from services.analytics.storage.blocks import Fenced
@@ -47,6 +48,7 @@ REST_PER_WRITE = 2.0
 FRESH_S = 0.5
 """A reader waits for records held longer than this."""
 FRESH_WAIT_S = 1.5
+SETTLE_WAIT_S = 10.0
 WATCHED_S = 10.0
 """Somebody counts as reading for so long after a read."""
 
@@ -106,6 +108,7 @@ class EventConsumer:
         flush_max_s: float,
         flush_idle_s: float | None,
         workspaces: Workspaces,
+        erasures: Erasures,
     ) -> None:
         self._writer = writer
         self._clock = clock
@@ -113,6 +116,7 @@ class EventConsumer:
         self._flush_max_s = max(flush_s, flush_max_s)
         self._flush_idle_s = flush_idle_s
         self._workspaces = workspaces
+        self._erasures = erasures
         self._held_since_s: float | None = None
         self._held = 0
         self._held_bytes = 0
@@ -164,10 +168,19 @@ class EventConsumer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._written.wait(), FRESH_WAIT_S)
 
+    async def settle(self) -> None:
+        """Returns when nothing is held, or after SETTLE_WAIT_S."""
+        self._watched_until_s = self._clock.monotonic_s() + WATCHED_S
+        self._hurry.set()
+        if self._held_since_s is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._written.wait(), SETTLE_WAIT_S)
+
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
         """Holds one batch, and writes what is held once it is due. Raises Poison before any of the batch is written,
         Unavailable to be called again."""
         await self._workspaces.refresh()
+        await self._erasures.refresh()
         await self._hold(records)
         await self._gather()
 
@@ -204,6 +217,7 @@ class EventConsumer:
                 except Unprocessable as error:
                     record, reason = culprit(table, part) or (part[0], str(error))
                     raise Poison(record, reason) from None
+                self._erasures.strike(table, decoded)
                 self._writer.hold(place, decoded)
                 self._held += len(part)
                 self._held_bytes += sum(len(record.value) for record in part)

@@ -1,8 +1,9 @@
 """Erasure of one user's or one key's personal data, as a job that can be cut short and goes on at the next start.
 
 Rows of the personal tables are deleted for good (not only hidden); in `spend`, which is kept as money, the owner's
-name is blanked. The request is recorded first, and kept, so that every replay applies it again. Done means that a
-scan of all tables afterwards found nothing.
+name is blanked. The request is recorded first, and kept, so that every replay applies it again, and so that an older
+event of the subject which is still on its way leaves no row. Done means that a scan of all tables afterwards found
+nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from services.analytics.configuration import PERSONAL_TABLES
+from services.analytics.domain.blocks import Records
+from services.analytics.domain.rows import EVENT_COLUMNS
 from services.analytics.ports import ColumnStore
 from services.analytics.storage.tables import ERASURES
 from services.common.clock import Clock
@@ -30,6 +33,8 @@ COLUMNS: Mapping[str, str] = {"user": "owner_user_id", "key": "key_id"}
 ID_MAX = 200
 PASSES_MAX = 3
 RETRY_S = 30.0
+RELOAD_S = 5.0
+_OWNER, _KEY = EVENT_COLUMNS.index("owner_user_id"), EVENT_COLUMNS.index("key_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,63 @@ async def left(store: ColumnStore, subject: str, subject_id: str, *, database: s
     return int((await store.query(f"SELECT {counts}", {"id": subject_id}))[0][0])
 
 
-class Eraser:
-    """Records, runs and resumes erasures."""
+class Erasures:
+    """Recorded erasures in memory; those of other replicas are seen after RELOAD_S."""
 
-    def __init__(self, database: Database, store: ColumnStore, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._requested_us: Mapping[tuple[str, str], int] = {}
+        self._loaded_s: float | None = None
+
+    def stale(self) -> None:
+        """One was recorded here: the next `refresh` reads."""
+        self._loaded_s = None
+
+    async def refresh(self) -> None:
+        """Reads what is recorded, when the last look is RELOAD_S old. Raises Unavailable."""
+        now_s = self._clock.monotonic_s()
+        if self._loaded_s is not None and now_s - self._loaded_s < RELOAD_S:
+            return
+        query = sa.select(ERASURES.c.subject, ERASURES.c.subject_id, sa.func.max(ERASURES.c.requested_at_us))
+        async with self._database.read() as conn:
+            rows = (await conn.execute(query.group_by(ERASURES.c.subject, ERASURES.c.subject_id))).all()
+        self._requested_us = {(subject, subject_id): requested_us for subject, subject_id, requested_us in rows}
+        self._loaded_s = now_s
+
+    def strike(self, table: str, records: Records) -> None:
+        """Events of erased subjects that are older than the erasure leave no row; in `spend`, no owner's name."""
+        if not self._requested_us or not records:
+            return
+        owners, keys = records.values[_OWNER], records.values[_KEY]
+        for index, occurred_us in enumerate(records.occurred_us):
+            of_user = self._requested_us.get(("user", owners[index]), -1) >= occurred_us
+            if table == "spend":
+                owners[index] = "" if of_user else owners[index]
+            elif of_user or self._requested_us.get(("key", keys[index]), -1) >= occurred_us:
+                records.kept[index] = False
+
+
+async def _nothing_held() -> None:
+    """Without a consumer, nothing waits to be written."""
+
+
+class Eraser:
+    """Records, runs and resumes erasures. `settle` has the consumer write what it holds, so that it is erased too."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ColumnStore,
+        clock: Clock,
+        erasures: Erasures | None = None,
+        settle: Callable[[], Awaitable[None]] = _nothing_held,
+    ) -> None:
         self._database = database
         self._store = store
         self._clock = clock
+        self._erasures = erasures
+        self._settle = settle
         self._busy = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -104,6 +159,8 @@ class Eraser:
                     done="[]", finished_at_us=None,
                 )
             )  # fmt: skip
+        if self._erasures is not None:
+            self._erasures.stale()
         return await self._finish(erasure_id)
 
     async def resume(self) -> int:
@@ -125,6 +182,7 @@ class Eraser:
 
     async def _finish(self, erasure_id: str) -> Erased:
         async with self._busy:
+            await self._settle()
             where = ERASURES.c.id == erasure_id
             async with self._database.read() as conn:
                 row = (await conn.execute(sa.select(ERASURES).where(where))).one()

@@ -19,6 +19,7 @@ from services.analytics.clickhouse.queries import Span
 from services.analytics.configuration import Workspaces
 from services.analytics.consumers import HELD_RECORDS_MAX, EventConsumer
 from services.analytics.domain.feeds import FIREWALL_EVENTS, MATCHES, REQUESTS
+from services.analytics.erasing import Erasures
 from services.analytics.feeds import Feeds
 from services.analytics.storage.blocks import BlockStore
 from services.analytics.storage.tables import METADATA, MIGRATIONS
@@ -63,7 +64,16 @@ async def ingest(store: ClickHouseStore, database: Database, batches: int) -> No
     clock = SystemClock()
     writer = BlockWriter(BlockStore(database, "bench", clock), store)
     workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=30)
-    consumer = EventConsumer(FakeLog(), writer, clock, flush_s=0, flush_max_s=0, flush_idle_s=5, workspaces=workspaces)
+    consumer = EventConsumer(
+        FakeLog(),
+        writer,
+        clock,
+        flush_s=0,
+        flush_max_s=0,
+        flush_idle_s=5,
+        workspaces=workspaces,
+        erasures=Erasures(database, clock),
+    )
     for topic in (topics.REQUESTS, topics.SPEND, topics.FIREWALL, topics.MATCHES):
         await writer.acquire(TopicPartition(topic, 0))
     decoded_s = written_s = 0.0

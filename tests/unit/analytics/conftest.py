@@ -20,6 +20,7 @@ from services.analytics.clickhouse.client import ClickHouseStore
 from services.analytics.configuration import ConfigConsumer, Workspaces
 from services.analytics.consumers import EventConsumer
 from services.analytics.domain.blocks import Records
+from services.analytics.erasing import Erasures
 from services.analytics.events import TABLES as TABLES_BY_TOPIC
 from services.analytics.feeds import Feeds
 from services.analytics.http_api import build_api
@@ -64,6 +65,7 @@ class Fixture:
     clock: ManualClock = field(default_factory=ManualClock)
 
     def __post_init__(self) -> None:
+        self.erasures = Erasures(self.database, self.clock)
         self.workspaces = Workspaces(WorkspaceStore(self.database), self.clock, retention_days=30)
 
     def writer(self, owner: str = "a", store: Any = None) -> BlockWriter:
@@ -78,6 +80,7 @@ class Fixture:
             flush_max_s=0.002,
             flush_idle_s=flush_idle_s,
             workspaces=self.workspaces,
+            erasures=self.erasures,
         )
 
     def records(self, topic: str, first: int = 0, last: int | None = None) -> Records:

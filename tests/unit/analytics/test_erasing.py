@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +16,12 @@ from services.analytics.erasing import Eraser
 from services.analytics.ports import StoreUnavailable
 from services.analytics.storage.tables import ERASURES
 from services.common.errors import Invalid
-from tests.unit.analytics.builders import envelope, firewall, match, request, spend
+from services.common.eventlog import topics
+from services.common.eventlog.ports import TopicPartition
+from tests.unit.analytics.builders import NOW_US, envelope, firewall, match, request, spend
 from tests.unit.analytics.conftest import Fixture
 
+REQUESTS, SPEND = TopicPartition(topics.REQUESTS, 0), TopicPartition(topics.SPEND, 0)
 TABLES = ("decisions", "matches", "firewall_events", "requests", "spend")
 
 
@@ -46,6 +50,30 @@ async def test_a_users_rows_are_gone_and_the_money_has_no_owner(orca: Fixture) -
     assert await counts(orca) == [1, 1, 1, 1, 2]
     rows = await orca.store.query("SELECT owner_user_id, settled_nano_usd FROM spend ORDER BY owner_user_id", {})
     assert [tuple(row) for row in rows] == [("", 1500), ("user_b", 1500)]
+
+
+async def test_what_is_held_or_on_its_way_is_erased_too(orca: Fixture) -> None:
+    orca.clock.advance(NOW_US / 1_000_000 - orca.clock.now_us() / 1_000_000 + 3_600)
+    consumer = orca.consumer(flush_idle_s=60)
+    await consumer._assigned(frozenset({REQUESTS, SPEND}))
+    late = everything("late", owner_user_id="user_a", key_id="key_a")
+    orca.log.add(*everything("held", owner_user_id="user_a", key_id="key_a"))
+    await consumer.handle(orca.log.read(topics.REQUESTS))
+    eraser = Eraser(orca.database, orca.store, orca.clock, orca.erasures, consumer.settle)
+    erasing = asyncio.create_task(eraser.erase("user", "user_a"))
+    while not erasing.done():
+        await consumer._gather()
+        await asyncio.sleep(0)
+    assert (await erasing).left == 0
+    after = request(10_000, owner_user_id="user_a", key_id="key_a", request_id="req_after")
+    orca.log.add(*late, after)
+    orca.clock.advance(60)
+    await consumer.handle([*orca.log.read(topics.REQUESTS, 1), *orca.log.read(topics.SPEND)])
+    orca.clock.advance(60)
+    await consumer._gather()
+    rows = await orca.store.query("SELECT request_id FROM requests", {})
+    assert [tuple(row) for row in rows] == [("req_after",)]
+    assert await orca.scalar("SELECT groupArray(owner_user_id) FROM spend") == ["", ""]
 
 
 async def test_a_keys_rows_are_gone(orca: Fixture) -> None:
