@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.bench import pii_numbers as make
+from tests.bench import pii_tokens as tokens
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "ja", "ko", "zh", "ru")
 _FIELD = re.compile(r"\{([a-z_0-9]+)\}")
@@ -40,6 +41,9 @@ ENTITIES: Mapping[str, make.Make] = {
     "cl_rut": make.cl_rut, "za_id": make.za_id, "il_id": make.il_id, "tr_tckn": make.tr_tckn, "itin": make.itin,
     "us_npi": make.us_npi, "us_dea": make.us_dea, "us_bank_routing": make.us_bank_routing,
     "bitcoin_address": make.bitcoin_address, "ethereum_address": make.ethereum_address, "date_of_birth": make.date_text,
+    "swift_bic": tokens.swift_bic, "url": tokens.url, "jwt": tokens.jwt, "aws_access_key": tokens.aws_access_key,
+    "api_key_openai": tokens.api_key_openai, "us_passport": tokens.us_passport, "us_driver_license": tokens.us_driver_license,
+    "icd10": tokens.icd10, "ndc": tokens.ndc, "mrn": tokens.mrn,
 }  # fmt: skip
 
 IN_CONTEXT: Mapping[str, Sequence[str]] = {
@@ -91,6 +95,16 @@ IN_CONTEXT: Mapping[str, Sequence[str]] = {
     "bitcoin_address": ("send it to {bitcoin_address} today",),
     "ethereum_address": ("wallet {ethereum_address}", '{{"to": "{ethereum_address}"}}'),
     "date_of_birth": ("Date of birth: {date_of_birth}", "geboren am {date_of_birth}", "né le {date_of_birth}"),
+    "swift_bic": ("BIC {swift_bic}", "SWIFT code: {swift_bic}", "Bank BIC/SWIFT: {swift_bic}, branch 2"),
+    "url": ("see {url} for more", "Source: {url}.", '<a href="{url}">here</a>', "({url})"),
+    "jwt": ("Authorization: Bearer {jwt}", '{{"token": "{jwt}"}}', "jwt={jwt}"),
+    "aws_access_key": ("aws_access_key_id = {aws_access_key}", "key {aws_access_key} leaked"),
+    "api_key_openai": ("OPENAI_API_KEY={api_key_openai}", "use {api_key_openai} for now"),
+    "us_passport": ("Passport number: {us_passport}", "my passport is {us_passport}", '{{"passport_no": "{us_passport}"}}'),
+    "us_driver_license": ("Driver's license {us_driver_license}", "driver license no: {us_driver_license}", "DL# {us_driver_license}"),
+    "icd10": ("Diagnosis: {icd10}", "ICD-10 code {icd10}", "dx {icd10}, follow up in June"),
+    "ndc": ("NDC {ndc}", "medication {ndc} dispensed"),
+    "mrn": ("MRN: {mrn}", "medical record number {mrn}", "Patient ID {mrn} admitted"),
     "mac_address": ("device {mac_address} joined", "hwaddr={mac_address}"),
 }  # fmt: skip
 

@@ -68,6 +68,9 @@ def card(context: Context) -> Accept:
             return None
         if start and data[start - 1] == 0x24:
             return None
+        if not data[start + 1 : start + 4].isdigit() and not context.holds(view, start):
+            # Groups of schemes begin with four digits; what is written otherwise needs the context, asked for once.
+            return None
         digits = data[start:end].translate(None, b" -.").decode("ascii")
         lengths = validators.card_lengths(digits[:4])
         for count in range(len(digits) if lengths else 0, 11, -1):
@@ -123,9 +126,15 @@ def _is_row(data: bytes, start: int) -> bool:
     return before is not None and len(before.group(1)) % 20 != 0
 
 
+_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IP_V4 = re.compile(rb"\.".join([_OCTET] * 4) + rb"\Z")
+
+
 def ip_v4(view: TextView, start: int, end: int) -> int | None:
     """Four octets that are not part of a longer dotted number, nor called a version."""
     data = view.shadow
+    if _IP_V4.match(data, start, end) is None:
+        return None
     if guards.continues_number(data, start, end) or guards.touches_tag(data, start, end):
         return None
     if start >= 1 and data[start - 1] in b"-+~" and (start < 2 or data[start - 2] in _ALNUM):

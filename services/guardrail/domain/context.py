@@ -27,6 +27,7 @@ _JOINED_SCRIPTS = "\u0590"
 _LONG_WORD, _MAX_ENDING = 5, 3
 """Greek and Cyrillic words of so many letters may have an ending of so many."""
 
+_LETTER = re.compile(rb"[A-Za-z]")
 _JOINT = re.compile("[^a-z0-9]+")
 
 
@@ -63,7 +64,7 @@ class Context:
         data = view.shadow
         low = max(0, start - CONTEXT)
         low = max(low, data.rfind(b"\x00", low, start) + 1)
-        if self._pattern.search(data, low, start):
+        if _LETTER.search(data, low, start) and self._pattern.search(data, low, start):
             return True
         if not self._others or view.is_ascii:
             return False

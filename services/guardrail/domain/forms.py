@@ -155,6 +155,11 @@ class FormFinder:
     def _scan(view: TextView, walks: list[_Walk], cursor: int, at: int, hold: int) -> Scan:
         spans: list[tuple[int, int]] = []
         last_end = cursor
+        if len(walks) == 1:
+            while (only := walks[0].first(at)) is not None and only[0] < hold:
+                spans.append(view.span(*only))
+                at, last_end = only[1], spans[-1][1]
+            walks = []
         while walks:
             found = [first for walk in walks if (first := walk.first(at)) is not None]
             if not found:

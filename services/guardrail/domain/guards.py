@@ -46,7 +46,7 @@ _VERSIONS = frozenset(
     b" downgrade downgraded update updated section sections chapter clause figure table oid schema assembly"
     b" productversion fileversion sdk kernel".split()
 )
-_FILLERS = frozenset(b"no nr num number id code to from is of on at me us".split())
+_FILLERS = frozenset(b"no nr num number nummer numer numero numara id code to from is of on at me us".split())
 _COPULAS = frozenset(
     b"no nr num number numer numero numara is on at me us my the or at ist lautet est le el la il es e ar er este"
     b" to jest je mi mio meu mon ma meine mein mijn min mit mitt moj of under unter au al na".split()

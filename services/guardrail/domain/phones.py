@@ -27,6 +27,9 @@ NATIONAL_REGIONS = (
 """Regions whose national numbers are recognised after a context word."""
 
 _SHORTEST = 7
+_PACKAGE = 2
+"""Digits of a drug's package code, which ends a number that else looks like an area code and a subscriber's."""
+
 _LONG = 10
 """Digits, calling code included, of a number that needs no grouping to be told from a signed one."""
 
@@ -218,7 +221,8 @@ def trunk(view: TextView, start: int, end: int) -> int | None:
         return None
     if guards.has_digit_neighbour(data, start, end) or guards.named_otherwise(data, start):
         return None
-    if guards.inside_account(data, start) or {len(group) for group in _GROUPS.findall(data, start, end)} == {4}:
+    groups = [len(group) for group in _GROUPS.findall(data, start, end)]
+    if guards.inside_account(data, start) or set(groups) == {4} or (groups[-1] == _PACKAGE and b"-" in data[start:end]):
         return None
     return end if _is_national(digits) else None
 

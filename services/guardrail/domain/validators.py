@@ -78,7 +78,7 @@ Maestro and the other debit schemes of 50, 56–69, Mir, Troy, Uzcard, Humo, UAT
 (lowest, highest prefix, lengths)"""
 
 _EVERYDAY: tuple[tuple[int, int, frozenset[int]], ...] = (
-    (4, 4, frozenset({13, 16, 19})),
+    (4, 4, frozenset({16, 19})),
     (51, 55, frozenset({16})),
     (2221, 2720, frozenset({16})),
     (34, 34, frozenset({15})),

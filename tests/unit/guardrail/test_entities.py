@@ -73,7 +73,7 @@ FOUND = {
     "it_fiscal_code": ["«RSSMRA85T10A562S»"],
     "pl_pesel": ["PESEL «44051401359»"],
     "nl_bsn": ["BSN «111222333»"],
-    "be_nn": ["«85.07.30-033.28», «85073003328»"],
+    "be_nn": ["«85.07.30-033.28», rijksregisternummer «85073003328»"],
     "se_personnummer": ["personnummer «811218-9876» «19811218-9876»"],
     "fi_hetu": ["«131052-308T»"],
     "dk_cpr": ["CPR-nr. «211062-5629»"],

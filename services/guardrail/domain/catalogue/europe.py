@@ -51,7 +51,7 @@ _SVNR = (
     "svnr|sv-nr|sv nr|sozialversicherungsnummer|versicherungsnummer|sozialversicherung|sv-nummer|ecard|e-card"
     "|social insurance"
 )
-_PT_NIF = "nif|contribuinte|numero de contribuinte|n contribuinte|nipc|identificacao fiscal|fiscal|tax"
+_PT_NIF = "nif|contribuinte|numero de contribuinte|n contribuinte|nipc|identificacao fiscal|fiscal"
 _PPS = "pps|ppsn|pps number|pps no|personal public service|public service number"
 _VAT = (
     "vat|vat id|vat number|vat no|vat reg|ust-id|ustid|ust-idnr|ustidnr|ust id|umsatzsteuer|umsatzsteuer-id"
@@ -163,11 +163,10 @@ ENTITIES: tuple[Entity, ...] = (
     ),
     Entity(
         "be_nn",
-        "date and mod 97 check (python-stdnum)",
+        "date and mod 97 check (python-stdnum); without punctuation a context word",
         forms(
             raw(r"\b[0-9]{2}\.[0-9]{2}\.[0-9]{2}-[0-9]{3}\.[0-9]{2}\b", acceptors.alone(be_nn.is_valid)),
             bound(r"\b[0-9]{2}[ .\-]?[0-9]{2}[ .\-]?[0-9]{2}[ .\-]?[0-9]{3}[ .\-]?[0-9]{2}\b", be_nn.is_valid, _NN),
-            raw(r"\b[0-9]{11}\b", acceptors.unlabelled(be_nn.is_valid)),
         ),
         context=_NN,
     ),

@@ -42,7 +42,6 @@ _MONTH = (
     r"(?:jan|feb|mar|apr|may|mai|maj|jun|jul|aug|sep|set|oct|okt|out|nov|dec|dez|dic|gen|ene|fev|avr|abr|mag|giu|lug|ago"
     r"|ott|jui|aou|ma|ju|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|sty)[a-z]{0,7}"
 )
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _DATE_SHAPE = (
     r"\b(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.] ?[0-9]{1,2}[-/.] ?(?:[0-9]{4}|[0-9]{2})"
     rf"|[0-9]{{1,2}}(?:st|nd|rd|th|\.)?[ -](?:de |of )?{_MONTH}\.?,?[ -](?:de )?[0-9]{{4}}"
@@ -107,7 +106,7 @@ ENTITIES: tuple[Entity, ...] = (
         "ip",
         "IPv4 with four octets, not called a version; IPv6 of RFC 4291 with a digit in it",
         forms(
-            raw(rf"\b{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\b", acceptors.ip_v4),
+            raw(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", acceptors.ip_v4),
             raw(
                 r"(?:[0-9A-Fa-f]{1,4}:){6,7}[0-9A-Fa-f.]{1,15}"
                 r"|(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::[0-9A-Fa-f:.]{0,38}",
