@@ -37,6 +37,9 @@ _MAX_ENDS = 5
 """Ends tried from one start, the longest first: what follows a number is rarely more than a few groups of digits."""
 
 _GROUPS = re.compile(rb"[0-9]+")
+_MAX_GROUPS = 8
+"""Groups of digits behind `00`; what is written in more is a row of numbers."""
+
 _NOT_DIGITS = re.compile(rb"[^0-9]+")
 _NORTH_AMERICA = re.compile(rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}([ .-]))[0-9]{3}[ .-][0-9]{4}\Z")
 _LOOSE = re.compile(rb"(?:(?:\([0-9]{3}\) ?|[0-9]{3}[.-])?[0-9]{3}[.-][0-9]{4})\Z")
@@ -147,7 +150,7 @@ def international(view: TextView, start: int, end: int) -> int | None:
     first = data[start : start + 1]
     if start and (data[start - 1 : start].isalnum() or data[start - 1] in b"\x00$_+-.=%/\\"):
         return None
-    if first != b"+" and guards.inside_account(data, start):
+    if first != b"+" and (guards.inside_account(data, start) or len(_GROUPS.findall(data, start, end)) > _MAX_GROUPS):
         return None
     for candidate in _ends(data, start, end):
         if guards.touches_tag(data, start, candidate):
