@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -179,21 +180,17 @@ async def insert_entries(tx: AsyncConnection, events: Sequence[SpendEvent]) -> s
     if tx.dialect.name == "postgresql":
         known = set((await tx.exec_driver_sql(_INSERT_ENTRIES_PG, arrays(list(rows.values())))).scalars())
         return rows.keys() - known
-    known = set()
-    for part in chunks(rows):
-        known |= set((await tx.execute(sa.select(ENTRIES.c.id).where(ENTRIES.c.id.in_(part)))).scalars())
+    # A step of SQLite each, whatever the batch: beside a busy event loop every step costs a turn at the lock.
+    found = await tx.exec_driver_sql(_KNOWN_SQLITE, (_json(list(rows)),))
+    known = set(msgspec.json.decode(found.scalar_one()))
     # The only writer, so nobody inserts one of them between the look and the insert.
-    new = [
-        {
-            **dict(zip(_EVENT_COLUMNS, row, strict=True)),
-            **{to: row[_EVENT_COLUMNS.index(of)] for to, of in _SAME.items()},
-        }
-        for event_id, row in rows.items()
-        if event_id not in known
-    ]
-    if new:
-        await tx.execute(insert_for(tx)(ENTRIES), new)
+    if new := [row for event_id, row in rows.items() if event_id not in known]:
+        await tx.exec_driver_sql(_INSERT_ENTRIES_SQLITE, (_json(new),))
     return rows.keys() - known
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 _EVENT_COLUMNS = (
@@ -213,6 +210,13 @@ _INSERT_ENTRIES_PG = f"""
     )
     SELECT id FROM e EXCEPT SELECT id FROM made
 """  # noqa: S608 - names of columns, all from this module
+_KNOWN_SQLITE = "SELECT json_group_array(id) FROM entries WHERE id IN (SELECT value FROM json_each(?))"
+_READ_SQLITE = ", ".join(
+    f"json_extract(value, '$[{_EVENT_COLUMNS.index(name)}]')" for name in (*_EVENT_COLUMNS, *_SAME.values())
+)
+_INSERT_ENTRIES_SQLITE = f"""
+    INSERT INTO entries ({", ".join((*_EVENT_COLUMNS, *_SAME))}) SELECT {_READ_SQLITE} FROM json_each(?)
+"""  # noqa: S608 - as above
 
 
 def _entry(event: SpendEvent) -> tuple[Any, ...]:
