@@ -26,10 +26,10 @@ class Disk:
     frames: list[AnyFrame] = field(default_factory=list)
     published: int = 0
 
-    def unpublished(self) -> list[Envelope]:
-        """Spends in order that the log has not got yet."""
+    def spends(self) -> list[Envelope]:
+        """All spends in order."""
         found = []
-        for frame in self.frames[self.published :]:
+        for frame in self.frames:
             if isinstance(frame, Finished):
                 found += [Envelope.FromString(raw) for topic, _, _, raw in frame.records if topic == topics.SPEND]
         return found

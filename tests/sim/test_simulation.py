@@ -10,13 +10,19 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.common.eventlog.ports import ConsumedRecord
+from services.ledger.domain.model import Account, Amounts, Lease
+from services.ledger.domain.settlement import close
+from tests.sim import ledgers
 from tests.sim.ledgers import MemoryLedger, RealLedger
 from tests.sim.world import Op, Violated, World, plan
 from tests.support.clock import ManualClock
@@ -26,6 +32,7 @@ SEEDS = int(os.environ.get("ORCA_SIM_SEEDS", "10000"))
 FIRST = int(os.environ.get("ORCA_SIM_FIRST", "0"))
 WORKERS = 2
 CHUNK = 250
+PLANTED_SEEDS = 1_000
 
 
 async def run(seed: int, ops: Sequence[Op]) -> None:
@@ -104,19 +111,76 @@ async def test_some_seeds_on_the_real_ledger(tmp_path: Path, seed: int) -> None:
         await ledger.database.close()
 
 
-async def test_the_oracle_notices_a_ledger_that_grants_too_much() -> None:
-    class Generous(MemoryLedger):
-        async def rpc(self, name: str, request: object) -> object:
-            for account_id, account in self.known.items():
-                if account.limit is not None and account_id.startswith("acc_"):
-                    self.known[account_id] = type(account)(account.kind, account.limit * 3, account.amounts)
-            return await super().rpc(name, request)
+class Generous(MemoryLedger):
+    """Grants three times the cap."""
 
-    caught = 0
-    for seed in range(20):
+    async def rpc(self, name: str, request: Any) -> Any:
+        for account_id, account in self.known.items():
+            if account.limit is not None and account_id.startswith("acc_"):
+                self.known[account_id] = replace(account, limit=account.limit * 3)
+        return await super().rpc(name, request)
+
+
+class Skipping(MemoryLedger):
+    """A consumer that leaves a gap in the sequence now and then, and reads on."""
+
+    async def settle(self, records: list[ConsumedRecord]) -> None:
+        await super().settle([record for record in records if record.offset % 10 != 9])
+
+
+class Twice(MemoryLedger):
+    """Entries are not unique: what is published twice is booked twice."""
+
+    async def settle(self, records: list[ConsumedRecord]) -> None:
+        self.entries.clear()
+        await super().settle(records)
+
+
+def gaps_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lease, "gap", property(lambda lease: False))
+
+
+def final_use_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "close", lambda lease, final_used: close(lease, lease.reported))
+
+
+def forfeits_give_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forfeit(lease: Lease) -> tuple[Lease, Amounts]:
+        rest = lease.outstanding
+        return replace(lease, returned=lease.returned + rest), Amounts(held=-rest)
+
+    monkeypatch.setattr(ledgers, "forfeit", forfeit)
+
+
+def unconfirmed_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Account, "burnt", property(lambda a: a.amounts.settled + a.amounts.forfeited))
+
+
+@pytest.mark.parametrize(
+    ("plant", "ledger", "first"),
+    [
+        (None, Generous, 0),
+        (None, Skipping, 0),
+        (None, Twice, 0),
+        # Seen only where a lease is closed from a stale disk while another partition lags: about one seed in 200.
+        (gaps_are_ignored, MemoryLedger, 600),
+        (final_use_is_ignored, MemoryLedger, 0),
+        (forfeits_give_back, MemoryLedger, 0),
+        (unconfirmed_is_free, MemoryLedger, 0),
+    ],
+)
+async def test_the_oracle_notices_a_planted_fault(
+    plant: Callable[[pytest.MonkeyPatch], None] | None,
+    ledger: type[MemoryLedger],
+    first: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if plant is not None:
+        plant(monkeypatch)
+    for seed in range(first, first + PLANTED_SEEDS):
         clock = ManualClock()
         try:
-            await World(Generous(clock), clock, seed).run(plan(seed))
+            await World(ledger(clock), clock, seed).run(plan(seed))
         except Violated:
-            caught += 1
-    assert caught > 0
+            return
+    pytest.fail("no seed noticed it")

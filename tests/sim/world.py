@@ -1,15 +1,16 @@
 """A seeded world of relays, a ledger, a log and a provider whose bill is the oracle.
 
 A run is a list of operations, each with its own random numbers, so that a failing run shrinks by dropping
-operations. Faults: kills (with and without the disk), lost and repeated calls, cut-off relays, records that are
-published twice, redelivered or late, clocks that run at different speeds, and lost answers of the provider.
+operations. Faults: kills (with and without the disk), disks that come back as they were a while ago, lost and repeated
+calls, cut-off relays, records that are published twice, redelivered or late, clocks that run at different speeds, and
+lost answers of the provider.
 """
 
 from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orca.auth.v1.auth_pb2 import KeyRecord, WorkspaceRecord
@@ -17,6 +18,7 @@ from orca.events.v1.events_pb2 import Envelope
 from services.common.errors import OrcaError
 from services.common.eventlog.ports import ConsumedRecord
 from services.ledger.domain.model import Account, Kind
+from services.relay.journal.frames import Finished, Opened
 from services.relay.ports import KeyEntry
 from tests.sim.ledgers import SimLedger, spend_record
 from tests.sim.relays import Disk, Network, Relay, Request
@@ -36,6 +38,7 @@ MENU = (
     ("advance", 5),
     ("crash", 2),
     ("lose", 1),
+    ("rewind", 2),
     ("restart", 8),
     ("cut", 2),
     ("limit", 2),
@@ -139,7 +142,8 @@ class World:
             case "publish":
                 self._publish(number, 1 + int(second * 8), twice=third < 0.2)
             case "deliver":
-                await self._deliver(1 + int(second * 8), back=int(third * 6))
+                late = int(first * 2 * PARTITIONS)
+                await self._deliver(1 + int(second * 8), back=int(third * 6), late=late)
             case "round" if relay is not None:
                 await _tolerated(relay.gate.round())
             case "advance":
@@ -150,6 +154,15 @@ class World:
                 if name == "lose":
                     self.disks[number] = Disk()
                     self.disks_lost += 1
+            case "rewind" if relay is not None:
+                while relay.requests:
+                    await self._step(relay, relay.requests[0])
+                await relay.gate.refilled()
+                self._publish(number, len(self.disks[number].frames), twice=False)
+                await self._deliver(sum(map(len, self.log)), back=0, late=int(third * PARTITIONS))
+                self._rewind(number, second)
+                self._start(number)
+                await _tolerated(next(r for r in self._running() if r.disk is self.disks[number]).gate.round())
             case "restart" if relay is None:
                 self._start(number)
             case "cut":
@@ -163,6 +176,33 @@ class World:
                 self.relays[number] = None
             case _:
                 pass
+
+    def _rewind(self, number: int, chance: float) -> None:
+        """The disk comes back without its end, as from a copy: all of it published, no request of it under way.
+
+        Its successor then believes in less use than there was. Only running totals tell: of each lease the last
+        spend has been delivered, an earlier one (of another key, in another partition) may still be on its way.
+        """
+        disk = self.disks[number]
+        delivered = [r for log, end in zip(self.log, self.delivered, strict=True) for r in log[:end]]
+        told = totals(Envelope.FromString(record.value) for record in delivered)
+        known = totals(disk.spends())
+        kept = at = len(disk.frames)
+        open_: set[str] = set()
+        while at > int(len(disk.frames) * chance):
+            frame = disk.frames[at - 1]
+            if isinstance(frame, Finished):
+                if any(told.get(lease_id, 0) < known[lease_id] for lease_id in totals(Disk([frame]).spends())):
+                    break
+                open_.add(frame.request_id)
+            elif isinstance(frame, Opened) and frame.request_id in open_:
+                open_.discard(frame.request_id)
+            else:
+                break
+            at -= 1
+            kept = kept if open_ else at
+        del disk.frames[kept:]
+        disk.published = kept
 
     def _start(self, number: int) -> None:
         self.incarnations += 1
@@ -251,7 +291,7 @@ class World:
         disk = self.disks[number]
         start = disk.published
         for _ in range(count):
-            for envelope in Disk(disk.frames[disk.published : disk.published + 1]).unpublished():
+            for envelope in Disk(disk.frames[disk.published : disk.published + 1]).spends():
                 self._append(envelope)
             disk.published = min(len(disk.frames), disk.published + 1)
         if twice:
@@ -262,9 +302,10 @@ class World:
         partition = int(envelope.key_id[-1]) % PARTITIONS
         self.log[partition].append(spend_record(envelope, partition, len(self.log[partition])))
 
-    async def _deliver(self, count: int, *, back: int) -> None:
+    async def _deliver(self, count: int, *, back: int, late: int = PARTITIONS) -> None:
+        """`late`: the partition, if there is one of this number, that lags behind."""
         records = []
-        for partition in range(PARTITIONS):
+        for partition in (p for p in range(PARTITIONS) if p != late):
             at = max(0, self.delivered[partition] - back)
             records += self.log[partition][at : at + count]
             self.delivered[partition] = max(self.delivered[partition], min(len(self.log[partition]), at + count))
@@ -348,6 +389,18 @@ class World:
             most = booked + amounts.unconfirmed + amounts.forfeited + refused.amounts.forfeited
             if not booked <= key.billed <= most + amounts.overrun:
                 raise Violated(f"key {key.number} was billed {key.billed}, booked {booked}, at most {most}")
+
+
+def totals(spends: Iterable[Envelope]) -> dict[str, int]:
+    """The highest running total of each lease that these spends name."""
+    found: dict[str, int] = {}
+    for envelope in spends:
+        spend = envelope.spend
+        for position in (spend.key_lease, spend.blocked_lease, spend.workspace_lease):
+            if position.lease_id:
+                total = max(found.get(position.lease_id, 0), position.running_total_nano_usd)
+                found[position.lease_id] = total
+    return found
 
 
 async def _tolerated(call: Awaitable[None]) -> None:

@@ -265,6 +265,27 @@ class TestLifeOfALease:
         await waiting
         assert (await rig.ledger.amounts()).held <= 50
 
+    async def test_a_relay_lost_with_its_disk_strands_at_most_one_lease_of_a_key(self, rig: Rig) -> None:
+        limit = 100_000
+        granted = []
+        for number in range(40):
+            # Costs that drift, so that leases are outgrown and replaced all along.
+            reservation = await rig.gate.reserve(key(limit), 100 + 10 * number)
+            await rig.booked(settle(reservation, 50 + 9 * number))
+            rig.clock.advance(0.2)
+            await rig.gate.refilled()
+            await rig.gate.round()
+            leases = await rig.ledger.reader.leases(WORKSPACE, ACCOUNT)
+            assert len([lease for lease in leases if lease.outstanding]) <= 1
+            granted += [lease.granted for lease in leases if lease.outstanding]
+        spent = (await rig.ledger.amounts()).settled
+        # Killed here; its journal is gone with it.
+        rig.clock.advance(TTL_S + GRACE_S + 1)
+        assert await rig.ledger.sweeper.sweep() <= 1
+        amounts = await rig.ledger.amounts()
+        assert amounts == Amounts(settled=spent, forfeited=amounts.forfeited)
+        assert 0 < amounts.forfeited <= granted[-1] < limit / 4
+
     async def test_a_changed_key_retires_its_leases_at_once(self, rig: Rig) -> None:
         (await rig.gate.reserve(key(1_000), 100)).cancel()
         rig.gate.key_changed(key(1_000, version=2, enabled=False).key)
