@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from tests.support.process import ADMIN_TOKEN, Embedded, free_port
 ENTITIES = ["email", "phone", "credit_card", "ssn", "ip", "iban"]
 WORDS = "the quick brown fox jumps over the lazy dog while the band plays on and nobody counts the hours "
 TTFT_CALLS = 100
+CATCH_UP_S = 5
 
 _NGINX = """
 worker_processes 1; daemon off; pid {home}/nginx.pid; error_log {home}/error.log crit;
@@ -206,6 +207,41 @@ def memory_mb(pid: int) -> float:
     return 0.0
 
 
+def cpu_s(pid: int) -> float:
+    """CPU time of a process and of the children it has, seconds."""
+    used = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if path.parent.name == str(pid) or fields[1] == str(pid):
+                used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def tiers(cluster: Cluster, home: Path, key: str, seconds: int) -> None:
+    """Prints what each process of a deployment costs per 1,000 requests, whole and streamed (docs/scaling.md)."""
+    assert cluster.kafka is not None
+    pids = {process.name: process.pid for process in cluster.processes.values()}
+    pids |= {"postgresql": cluster.postgres.pid, "kafka": cluster.kafka.pid}
+
+    def spent(work: Callable[[], float]) -> tuple[dict[str, float], float, float]:
+        """(CPU seconds by process, seconds, what the work returned); consumers have time to catch up."""
+        before, begun = {name: cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
+        result = work()
+        time.sleep(CATCH_UP_S)
+        return {name: cpu_s(pid) - before[name] for name, pid in pids.items()}, time.monotonic() - begun, result
+
+    used, lasted_s, _ = spent(lambda: 0.0)
+    idle = {name: value / lasted_s for name, value in used.items()}
+    print("distributed  idle, CPU seconds a second: " + ", ".join(f"{n} {v:.3f}" for n, v in idle.items()), flush=True)
+    for kind in ("whole", "streamed"):
+        payload, url = body(1_000, stream=kind == "streamed"), f"{cluster.relay_url}/v1/chat/completions"
+        used, lasted_s, rps = spent(lambda p=payload, u=url: load(home, u, key, p, 16, seconds).rps)  # type: ignore[misc]
+        cost = {n: (v - idle[n] * lasted_s) / (rps * seconds) * 1000 for n, v in used.items()}
+        told = ", ".join(f"{name} {value:.2f}" for name, value in cost.items())
+        print(f"distributed  {kind}: {rps:.0f} req/s; CPU seconds per 1,000 requests: {told}", flush=True)
+
+
 def measure(name: str, home: Path, relay_url: str, key: str, bare_url: str, seconds: int) -> None:
     """Prints one profile's table."""
     url = f"{relay_url}/v1/chat/completions"
@@ -252,6 +288,8 @@ def main() -> None:
             if args.profile in ("distributed", "both"):
                 cluster = Cluster(home / "cluster").start()
                 key = prepare(cluster.management_url, upstream)
+                # First, while nothing is left to catch up with.
+                tiers(cluster, home, key, args.seconds)
                 measure("distributed", home, cluster.relay_url, key, upstream, args.seconds)
                 used = {process.name: f"{memory_mb(process.pid):.0f} MB" for process in cluster.processes.values()}
                 print(f"distributed  memory {used}")

@@ -104,6 +104,12 @@ class KafkaBroker:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self._java("kafka.tools.StorageTool", "format", "-t", f"c{cluster[1:]}", "-c", str(self._config))
 
+    @property
+    def pid(self) -> int:
+        """Of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> KafkaBroker:
         """Returns when the broker serves."""
         with self._log.open("wb") as out:

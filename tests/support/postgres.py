@@ -39,6 +39,12 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://orca@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """Of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> Postgres:
         binaries = _binaries()
         if binaries is None:
