@@ -110,16 +110,19 @@ class Policies:
         await self._published()
 
     async def history(self, workspace_id: str, guardrail_id: str, before: int | None, limit: int) -> list[HistoryRow]:
-        """Versions, newest first. Raises NotFound."""
+        """Versions, newest first, a deleted guardrail's too. Raises NotFound."""
         async with self._database.read() as conn:
-            await _found(conn, workspace_id, guardrail_id)
-            return await queries.history_page(conn, workspace_id, guardrail_id, before, limit)
+            rows = await queries.history_page(conn, workspace_id, guardrail_id, before, limit)
+            if not rows and not await queries.history_page(conn, workspace_id, guardrail_id, None, 1):
+                raise NotFound("no such guardrail")
+        return rows
 
     async def version(self, workspace_id: str, guardrail_id: str, version: int) -> HistoryRow:
-        """One version. Raises NotFound."""
+        """One version, a deleted guardrail's too. Raises NotFound."""
         async with self._database.read() as conn:
-            await _found(conn, workspace_id, guardrail_id)
             row = await queries.history_version(conn, workspace_id, guardrail_id, version)
+            if row is None and not await queries.history_page(conn, workspace_id, guardrail_id, None, 1):
+                raise NotFound("no such guardrail")
         if row is None:
             raise NotFound(f"the guardrail has no version {version}")
         return row

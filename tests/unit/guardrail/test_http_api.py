@@ -46,6 +46,10 @@ async def test_each_write_leaves_history_audit_and_event(service: Harness) -> No
         (1, "create", "user-developer"),
     ]
     await service.request("DELETE", path)
+    _, body = await service.request("GET", f"{path}/history", who="w1/VIEWER")
+    assert [row["operation"] for row in body["data"]["items"]] == ["delete", "revert", "update", "create"]
+    assert (await service.request("GET", f"{path}/diff?from=1&to=2", who="w1/VIEWER"))[0] == 200
+    assert (await service.request("GET", f"{path}/history", who="w2/OWNER"))[0] == 404
     envelopes = await service.envelopes()
     assert [e.audit.verb for e in envelopes if e.HasField("audit")] == [
         "guardrail_create",
