@@ -91,9 +91,9 @@ class Reservation(Protocol):
     async def top_up(self, worst_case_nano_usd: int) -> None:
         """Raises the reservation to the recomputed worst case; 402/429 when it does not fit."""
 
-    async def cover_refusal(self, worst_case_nano_usd: int) -> bool:
+    async def cover_refusal(self, worst_case_nano_usd: int) -> None:
         """Sets the worst case aside on the key's blocked limit, until the end: what a refused answer costs is
-        bounded across all replicas. False when blocked + what is in flight + this exceed it; 503 as `reserve`."""
+        bounded across all replicas. 402 when blocked + what is in flight + this exceed it; 503 as `reserve`."""
 
     def cancel(self) -> None:
         """Nothing was sent upstream: gives everything back, no spend."""

@@ -234,10 +234,9 @@ class World:
         if not request.sent:
             try:
                 await reservation.top_up(request.worst + int(request.fate * 20))
-                covered = not request.refuse or await reservation.cover_refusal(request.worst)
+                if request.refuse:
+                    await reservation.cover_refusal(request.worst)
             except OrcaError:
-                covered = False
-            if not covered:
                 reservation.cancel()
                 relay.requests.remove(request)
                 return

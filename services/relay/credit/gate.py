@@ -133,14 +133,14 @@ class LeaseCreditGate:
             await self._fit(reservation, worst_case_nano_usd)
         return reservation
 
-    async def cover_refusal(self, reservation: LeaseReservation, worst_case_nano_usd: int) -> bool:
+    async def cover_refusal(self, reservation: LeaseReservation, worst_case_nano_usd: int) -> None:
         """See Desk. Holds of others are waited for as with any credit; then it does not fit."""
         key = reservation.entry.key
         limit = blocked_limit(key)
         if limit is None or (reservation.blocked_lease is not None and reservation.covered >= worst_case_nano_usd):
-            return True
+            return
         if worst_case_nano_usd > limit:
-            return False
+            raise _beyond_blocked_limit(limit, limit)
         account_id = blocked_account(key.account_id)
         account = self._keeper.account(account_id)
         self._note_limit(account_id, key.version, limit)
@@ -155,9 +155,11 @@ class LeaseCreditGate:
             return lease is not None
 
         if attach():
-            return True
+            return
         self._refuse_while_stopping()
-        return await self._refiller.obtain(key, worst_case_nano_usd, needs, attach) is None
+        answer = await self._refiller.obtain(key, worst_case_nano_usd, needs, attach)
+        if answer is not None:
+            raise _beyond_blocked_limit(answer.remaining_nano_usd, answer.clampable_nano_usd)
 
     async def raise_to(self, reservation: LeaseReservation, amount: int) -> None:
         """See Desk."""
@@ -293,6 +295,15 @@ class LeaseCreditGate:
 
 def _held() -> TooMany:
     return TooMany("credit is held by other requests", code="credit_held", type="insufficient_quota", retry_after_s=1)
+
+
+def _beyond_blocked_limit(remaining: int, clampable: int) -> CreditRefused:
+    return CreditRefused(
+        "the key's answers may be refused, and its blocked_output_limit_usd does not cover this one",
+        code="blocked_output_limit",
+        remaining_nano_usd=remaining,
+        clampable_nano_usd=clampable,
+    )
 
 
 def _refused(answer: ledger_pb2.AcquireResponse) -> CreditRefused:

@@ -20,8 +20,8 @@ class Desk(Protocol):
     async def raise_to(self, reservation: LeaseReservation, amount: int) -> None:
         """Finds leases for a larger amount. Raises 402, 429, 503."""
 
-    async def cover_refusal(self, reservation: LeaseReservation, amount: int) -> bool:
-        """Finds a lease for a refused answer's cost; False: it does not fit. Raises 503."""
+    async def cover_refusal(self, reservation: LeaseReservation, amount: int) -> None:
+        """Finds a lease for a refused answer's cost. Raises 402, 503."""
 
     def changed(self, reservation: LeaseReservation) -> None:
         """Credit came free."""
@@ -97,11 +97,11 @@ class LeaseReservation:
         if worst_case_nano_usd > self._amount:
             await self._desk.raise_to(self, worst_case_nano_usd)
 
-    async def cover_refusal(self, worst_case_nano_usd: int) -> bool:
+    async def cover_refusal(self, worst_case_nano_usd: int) -> None:
         """See the port."""
         if self._ended:
             raise RuntimeError("the reservation has ended")
-        return await self._desk.cover_refusal(self, worst_case_nano_usd)
+        await self._desk.cover_refusal(self, worst_case_nano_usd)
 
     def pending(self) -> Spend:
         """What a successor books if this relay dies now: all of it unconfirmed. Positions carry the leases only."""

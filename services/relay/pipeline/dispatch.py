@@ -25,7 +25,7 @@ from services.relay.domain.settlement import may_be_billed
 from services.relay.domain.worst_case import worst_case
 from services.relay.pipeline.events import spend_envelope
 from services.relay.pipeline.exchange import Attempt, Exchange
-from services.relay.pipeline.gate import blocked_limit_reached, named
+from services.relay.pipeline.gate import named
 from services.relay.pipeline.refusals import upstream_error
 from services.relay.ports import Journal, OpenAttempt, Reservation
 from services.relay.upstream.port import Answer, Interrupted, NotSent, Target, Upstream
@@ -120,10 +120,10 @@ class Dispatcher:
             raise RuntimeError("nothing was reserved")
         try:
             await x.reservation.top_up(case.amount_nano_usd + x.unknown_nano_usd)
+            if x.may_refuse_output:
+                await x.reservation.cover_refusal(case.amount_nano_usd)
         except OrcaError as refused:
             raise named(refused, x, case) from None
-        if x.may_refuse_output and not await x.reservation.cover_refusal(case.amount_nano_usd):
-            raise blocked_limit_reached(case)
         x.attempts += 1
         attempt = Attempt(x.attempts, x.reservation, case, channel, upstream_model, raw)
         self._journal.open_attempt(self._record(x, attempt))

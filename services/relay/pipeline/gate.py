@@ -208,14 +208,3 @@ def named(refused: OrcaError, x: Exchange, case: WorstCase) -> OrcaError:
         message += f", {format_usd(max(0, left))} USD remain"
         message += f", the largest max_completion_tokens that fits is {fits}"
     return OrcaError(message, code=refused.code, status=402, type="insufficient_quota")
-
-
-def blocked_limit_reached(case: WorstCase) -> OrcaError:
-    """The key's answers may be refused, and its blocked limit cannot cover this one."""
-    return OrcaError(
-        "refused answers have used up the key's blocked_output_limit_usd; "
-        f"the request can cost up to {format_usd(case.amount_nano_usd)} USD",
-        code="blocked_output_limit",
-        status=402,
-        type="insufficient_quota",
-    )

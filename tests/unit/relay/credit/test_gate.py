@@ -200,11 +200,15 @@ class TestRefusedAnswers:
         admitted = 0
         for turn in range(8):
             reservation = await gates[turn % 2].reserve(key(10**6, blocked=300), 100)
-            if await reservation.cover_refusal(100):
+            try:
+                await reservation.cover_refusal(100)
+            except CreditRefused as refused:
+                assert (refused.code, refused.status) == ("blocked_output_limit", 402)
+                assert refused.clampable_nano_usd == 0
+                reservation.cancel()
+            else:
                 await rig.booked(settle(reservation, blocked=100))
                 admitted += 1
-            else:
-                reservation.cancel()
         assert admitted == 3
         assert (await rig.ledger.amounts()).blocked == 300
         assert await rig.ledger.amounts(BLOCKED) == Amounts(settled=300)
@@ -212,37 +216,39 @@ class TestRefusedAnswers:
     async def test_what_was_not_refused_leaves_the_limit_as_it_was(self, rig: Rig) -> None:
         for _ in range(10):
             reservation = await rig.gate.reserve(key(10**6, blocked=100), 100)
-            assert await reservation.cover_refusal(100)
+            await reservation.cover_refusal(100)
             await rig.booked(settle(reservation, settled=50))
         assert (await rig.ledger.amounts()).blocked == 0
 
     async def test_a_limit_below_the_worst_case_asks_nobody(self, rig: Rig) -> None:
         reservation = await rig.gate.reserve(key(None, blocked=0), 100)
         rig.stub.calls.clear()
-        assert not await reservation.cover_refusal(100)
+        with pytest.raises(CreditRefused):
+            await reservation.cover_refusal(100)
         assert rig.stub.calls == []
 
     async def test_no_limit_needs_no_lease(self, rig: Rig) -> None:
         reservation = await rig.gate.reserve(key(None), 100)
-        assert await reservation.cover_refusal(10**12)
+        await reservation.cover_refusal(10**12)
         assert not settle(reservation, blocked=5).HasField("blocked_lease")
 
     async def test_raising_the_limit_frees_the_key(self, rig: Rig) -> None:
         reservation = await rig.gate.reserve(key(10**6, blocked=100), 100)
-        assert await reservation.cover_refusal(100)
+        await reservation.cover_refusal(100)
         await rig.booked(settle(reservation, blocked=100))
         again = await rig.gate.reserve(key(10**6, blocked=100), 100)
-        assert not await again.cover_refusal(100)
+        with pytest.raises(CreditRefused):
+            await again.cover_refusal(100)
         again.cancel()
         raised = await rig.gate.reserve(key(10**6, blocked=200, version=2), 100)
-        assert await raised.cover_refusal(100)
+        await raised.cover_refusal(100)
 
 
 class TestLifeOfALease:
     async def test_a_clean_stop_leaves_nothing_held(self, rig: Rig) -> None:
         for amount in (10, 20, 30):
             reservation = await rig.gate.reserve(key(10**6, blocked=1_000), 100)
-            assert await reservation.cover_refusal(100)
+            await reservation.cover_refusal(100)
             await rig.booked(settle(reservation, settled=amount))
         await rig.gate.stop()
         assert await rig.ledger.amounts() == Amounts(settled=60)

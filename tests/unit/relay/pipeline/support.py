@@ -61,8 +61,8 @@ def channel(base_url: str, **fields: Any) -> ChannelRecord:
 class Refused(OrcaError):
     """The ledger's 402."""
 
-    def __init__(self, clampable: int) -> None:
-        super().__init__("the key's credit limit is reached", code="credit_limit_exceeded", status=402)
+    def __init__(self, clampable: int, code: str = "credit_limit_exceeded") -> None:
+        super().__init__("the limit is reached", code=code, status=402)
         self.clampable_nano_usd = clampable
 
 
@@ -77,9 +77,10 @@ class FakeReservation:
             raise Refused(self.credit.limit)
         self.amount_nano_usd = max(self.amount_nano_usd, worst_case_nano_usd)
 
-    async def cover_refusal(self, worst_case_nano_usd: int) -> bool:
+    async def cover_refusal(self, worst_case_nano_usd: int) -> None:
         limit = self.credit.blocked_limit
-        return limit is None or worst_case_nano_usd <= limit
+        if limit is not None and worst_case_nano_usd > limit:
+            raise Refused(limit, "blocked_output_limit")
 
     def cancel(self) -> None:
         assert not self.ended

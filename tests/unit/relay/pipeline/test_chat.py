@@ -322,7 +322,9 @@ async def test_the_blocked_limit_is_checked_when_the_answer_may_be_refused() -> 
     relay.credit.blocked_limit = 0
     assert (await relay.call(body=chat())).status == 200
     relay.guardrail.may_refuse_output = True
-    assert (await relay.call(body=chat())).error == (402, "blocked_output_limit")
+    refused = await relay.call(body=chat())
+    assert refused.error == (402, "blocked_output_limit")
+    assert "0 USD remain, the largest max_completion_tokens that fits is 0" in refused.json["error"]["message"]
 
 
 async def test_usage_that_contradicts_itself_is_estimated_and_excess_is_overrun() -> None:
