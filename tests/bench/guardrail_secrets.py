@@ -22,6 +22,7 @@ from pathlib import Path
 from services.guardrail.domain.secrets import TAGS, SecretsFinder
 from services.guardrail.domain.text import TextView
 from tests.bench.secret_corpus import Document, positives
+from tests.bench.secret_names import written
 from tests.bench.secret_negatives import negatives
 
 PER_KIND = 6
@@ -36,7 +37,7 @@ Found = Mapping[int, Sequence[str]]
 def corpus(seed: int = SEED) -> list[Document]:
     """Credentials and hard negatives."""
     rng = random.Random(seed)
-    return positives(rng, PER_KIND) + negatives(rng, ROUNDS)
+    return positives(rng, PER_KIND) + written(rng) + negatives(rng, ROUNDS)
 
 
 def orca(documents: Sequence[Document]) -> Found:
@@ -96,6 +97,27 @@ def throughput() -> None:
         print(f"clean text of {label}: {(time.perf_counter() - started) / rounds * 1e6:,.1f} us")
 
 
+HOSTILE = (
+    *("AKIA", "-----BEGIN PRIVATE KEY-----\n", "Comment: -----BEGIN PRIVATE KEY-----\n", "password=", "token ", "eyJ"),
+    *("password = 'Xq3$hT9!pw' ", "secret_key api_key token password ", "postgres://a:b@", "https://a:bcdef1!@h.co "),
+    *("Basic QWxhZGRpbjpvcGVuU2VzYW1l ", "curl -u a:b1c2d3 ", "pass ", "?key=", "auth = (", "authorization: "),
+)
+"""What texts made to be slow are made of."""
+
+
+def hostile() -> None:
+    """Prints processor time; four times the text should cost four times as much."""
+    finder = SecretsFinder()
+    for piece in HOSTILE:
+        times = []
+        for size in (50_000, 200_000):
+            text = (piece * (size // len(piece) + 1))[:size]
+            started = time.process_time()
+            finder.find(TextView(text, TAGS), 0, True)
+            times.append((time.process_time() - started) * 1e3)
+        print(f"{piece!r:52} 50 kB {times[0]:8.1f} ms, 200 kB {times[1]:8.1f} ms")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints one row per scanner, then where this one errs."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("false positives:", dict(own[1]) or "none")
     if options.misses:
         _print_errors(documents, results["orca"])
+    hostile()
     throughput()
 
 
