@@ -19,19 +19,48 @@ _SKIPPED = frozenset(("model", "role", "type", "id", "tool_call_id", "object", "
 
 
 def texts_of(body: str) -> list[Segment] | None:
-    """The texts to judge; None when the body cannot be read."""
+    """The texts to judge; None when the body cannot be read. A streamed answer's pieces are joined per field."""
     try:
+        if body.startswith("data:"):
+            return _streamed(body)
         parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(parsed, dict):
-        return None
-    found: list[Segment] = []
-    try:
+        if not isinstance(parsed, dict):
+            return None
+        found: list[Segment] = []
         _walk(parsed, "", "", 0, found)
-    except _TooMuch:
+    except (ValueError, RecursionError, _TooMuch):
         return None
     return found
+
+
+def _streamed(body: str) -> list[Segment]:
+    """Of the frames that the relay writes: one `data:` line each, pieces of a choice under `delta`."""
+    pieces: dict[tuple[str, ...], list[str]] = {}
+    for line in body.split("\n"):
+        if not line.startswith("data: {"):
+            continue
+        choices = json.loads(line[len("data: ") :]).get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                _join(choice.get("delta"), (str(choice.get("index")),), pieces)
+    return [
+        Segment("".join(texts), Kind.JSON if path[-1] == "arguments" else Kind.TEXT, "assistant", path[-1])
+        for path, texts in pieces.items()
+    ]
+
+
+def _join(node: Any, path: tuple[str, ...], pieces: dict[tuple[str, ...], list[str]]) -> None:
+    """Appends each string to the others of its place; elements of lists are told apart by their `index`."""
+    if len(path) > MAX_DEPTH or len(pieces) > MAX_TEXTS:
+        raise _TooMuch
+    if isinstance(node, str) and node and path[-1] not in _SKIPPED:
+        pieces.setdefault(path, []).append(node)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            _join(value, (*path, name), pieces)
+    elif isinstance(node, list):
+        for at, value in enumerate(node):
+            _join(value, (*path, str(value.get("index", at)) if isinstance(value, dict) else str(at)), pieces)
 
 
 def stronger(one: str, other: str) -> str:

@@ -178,6 +178,22 @@ async def test_a_replay_shows_only_what_would_differ_from_what_happened(service:
     }  # fmt: skip
 
 
+async def test_a_streamed_answer_is_replayed_as_the_text_that_its_pieces_make(service: Harness) -> None:
+    call = [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": '{"to": "c@'}}]
+    rest = [{"index": 0, "function": {"arguments": 'example.com"}'}}]
+    deltas: list[Any] = [{"role": "assistant", "content": "a@exa"}, {"content": "mple.com"}, {"tool_calls": call}]
+    frames = [{"choices": [{"index": 0, "delta": delta}]} for delta in [*deltas, {"tool_calls": rest}]]
+    frames.insert(1, {"choices": [{"index": 1, "delta": {"content": "nothing"}}]})
+    body = "".join(f"data: {json.dumps(frame)}\n\n" for frame in frames) + "data: [DONE]\n\n"
+    service.recorded.requests = 2
+    service.recorded.captured = [capture("r1", body, "response"), capture("r2", "data: {broken\n\n", "response")]
+    draft = {"rules": [{**EMAIL, "stage": "output"}], "days": 7}
+    _, answer = await service.request("POST", "/api/guardrail/simulate", draft)
+    [item] = answer["data"]["items"]
+    assert (item["request_id"], item["after"], [m["count"] for m in item["matches"]]) == ("r1", "masked", [2])
+    assert (answer["data"]["summary"]["evaluated"], answer["data"]["not_evaluable"]) == (1, 1)
+
+
 async def test_without_captures_everything_is_not_evaluable(service: Harness) -> None:
     service.recorded.requests = 12
     created = await service.create(rules=[EMAIL])
