@@ -43,8 +43,8 @@ _NUMBERED_THINGS = _OTHER_THINGS | frozenset(
 
 _VERSIONS = frozenset(
     b"version versions ver release released build rev revision firmware driver patch v upgrade upgraded"
-    b" downgrade downgraded update updated section sections chapter clause figure table oid schema assembly"
-    b" productversion fileversion sdk kernel".split()
+    b" downgrade downgraded update updated section sections chapter clause figure table oid objectidentifier schema"
+    b" assembly productversion fileversion sdk kernel".split()
 )
 _FILLERS = frozenset(b"no nr num number nummer numer numero numara id code to from is of on at me us".split())
 _COPULAS = frozenset(

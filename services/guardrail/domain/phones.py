@@ -27,6 +27,9 @@ NATIONAL_REGIONS = (
 """Regions whose national numbers are recognised after a context word."""
 
 _SHORTEST = 7
+_ZIP_CODE = [5, 4]
+"""Groups of an American ZIP code with its extension."""
+
 _PACKAGE = 2
 """Digits of a drug's package code, which ends a number that else looks like an area code and a subscriber's."""
 
@@ -157,6 +160,9 @@ def international(view: TextView, start: int, end: int) -> int | None:
             continue
         token = data[start:candidate]
         digits = _digits(token)
+        if token[1:2] == b" " and len(_GROUPS.findall(token)) == 1:
+            # A sum, not a number.
+            continue
         if first != b"+":
             digits = digits[2:]
             if not _is_dialled(token):
@@ -225,7 +231,9 @@ def trunk(view: TextView, start: int, end: int) -> int | None:
     if guards.has_digit_neighbour(data, start, end) or guards.named_otherwise(data, start):
         return None
     groups = [len(group) for group in _GROUPS.findall(data, start, end)]
-    if guards.inside_account(data, start) or set(groups) == {4} or (groups[-1] == _PACKAGE and b"-" in data[start:end]):
+    if guards.inside_account(data, start) or set(groups) == {4}:
+        return None
+    if b"-" in data[start:end] and (groups[-1] == _PACKAGE or groups == _ZIP_CODE):
         return None
     return end if _is_national(digits) else None
 

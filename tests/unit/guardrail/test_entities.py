@@ -126,6 +126,9 @@ LEFT_ALONE = {
         "0059 5806 1790 6828",
         "0794 1882 4749",
         "mobile data 1234567",
+        "Boston, MA 02110-1301, USA",
+        "np.arange(6) + 98172488",
+        "medication 07698-667-36",
     ],
     "credit_card": [
         "4111 1111 1111 1112",
@@ -145,6 +148,7 @@ LEFT_ALONE = {
         "1.2.3.4.5 and 999.1.1.1",
         "12:34:56 std::a1 dead::beef",
         "==1.2.3.4",
+        'ObjectIdentifier("2.5.4.3")',
     ],
     "ssn": [
         "order 123-45-6789",

@@ -122,6 +122,8 @@ def test_finds_the_credential_alone(text: str, secret: str, entity: str) -> None
         "password_encryption = scram-sha-256",
         "the boarding pass 12345 and a compass: North7#Star",
         "please reset the password Monday2",
+        "to skip it, pass `check_0d=True`",
+        'derive(self.passphrase, "PBKDF2WithHMAC-SHA512AndAES192-GCM")',
         "-----BEGIN PRIVATE KEY----- is how such a file begins",
         "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
         "ghp_" + "8Kd0sVbQ2nLx7TfWm4RzYc1Hj6PgUa" + "AAAAAA",

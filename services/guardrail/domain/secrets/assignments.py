@@ -118,11 +118,13 @@ def _trimmed(value: bytes) -> bytes:
 
 
 def _short(kind: Kind) -> Locate:
-    """The same for names too short to be looked for within others: a whole word, then one more character."""
+    """The same for names too short to be looked for within others: whole words, and the assignment right behind."""
     inner = assigned(kind)
 
     def locate(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-        return inner(data, start, end - 1) if not data[max(0, start - 1) : start].isalpha() else None
+        if data[max(0, start - 1) : start].isalpha():
+            return None
+        return inner(data, start, start + len(data[start : end - 1].rstrip(b" ")))
 
     return locate
 
@@ -150,7 +152,7 @@ ROWS: tuple[Detector, ...] = (
         "generic_short_password",
         "generic",
         "`pass` or `pw`, assignment, value",
-        tuple(Anchor(f"{word}{mark}", caseless=True) for word in ("pass", "pw") for mark in ("[:=]", "[ ]")),
+        tuple(Anchor(f"{word}{mark}", caseless=True) for word in ("pass", "pw") for mark in ("[:=]", " [:=]")),
         _short(Kind.PASSWORD),
         MAX_VALUE,
         rank=2,

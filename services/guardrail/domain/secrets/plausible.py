@@ -33,6 +33,11 @@ _STAND_INS = frozenset(
 _IDENTIFIER = re.compile(rb"[A-Za-z]+|[0-9]+")
 _SIGNED = re.compile(rb"(?:gh[pousr]|npm)_[A-Za-z0-9]{36}$|glsa_\w{32}_[0-9A-Fa-f]{8}$")
 _DATE = re.compile(rb"[0-9]{1,4}[-/.:][0-9]{1,2}[-/.:][0-9]{1,4}|v?[0-9]+(?:\.[0-9]+){1,3}(?:[-+]\w+)?$")
+_ALGORITHMS = re.compile(
+    rb"(?i)sha\d|sha-|aes|hmac|pbkdf|scrypt|gcm|cbc|rsa|ecdsa|eddsa|chacha|poly1305|mlkem|x25519|p256|p384|p521|with"
+)
+"""Names of algorithms and what joins them; random text does not have two of them."""
+
 _ADDRESS = re.compile(rb"0x[0-9a-fA-F]{40}$")
 _HEX = re.compile(rb"[0-9a-fA-F]+$")
 _UUID = re.compile(rb"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -66,6 +71,8 @@ def is_credential(value: bytes, kind: Kind, quoted: bool) -> bool:
     """True when a value under such a name is a credential rather than something that stands for one."""
     size = len(value)
     if is_stand_in(value) or _SIGNED.match(value) or _DATE.match(value) or _ADDRESS.match(value):
+        return False
+    if len(_ALGORITHMS.findall(value)) >= 2:
         return False
     if is_code(value) and not (quoted and kind is Kind.PASSWORD and not _looks_structural(value)):
         return False
