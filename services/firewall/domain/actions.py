@@ -114,7 +114,7 @@ _SQL_START = re.compile(
 )
 _MONGO_SIGNS = re.compile(r"\bdb\.\w+(?:\.\w+)?\s*\(|\.dropDatabase|\.deleteMany|\.drop\(\)")
 _CMDLET = re.compile(
-    r"(?i)\b(?:get|set|remove|new|invoke|start|stop|clear|format|register)-[a-z]{3,}\b.*\s-[a-z]{3,}"
+    r"(?i)\b(?:get|set|remove|new|invoke|start|stop|clear|format|register)-[a-z]{3,}\b.{0,200}\s-[a-z]{3,}"
     r"|\[[\w.]+\]::\w+\(|&\s*\(|\bwmic\s|\bschtasks\s+/|\breg\s+(?:add|delete)\s"
 )
 _WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"(])(?:[a-z]+-(?:item|childitem"

@@ -14,6 +14,7 @@ from services.firewall.domain.shapes import blobs
 
 CODE_MAX = 32_768
 EMBEDDED_MAX = 16
+CONSTANT_DEPTH_MAX = 64
 
 _REMOVERS = frozenset({"rmtree", "removedirs", "remove_tree"})
 _RUNNERS = frozenset({"system", "popen", "run", "call", "Popen", "check_output", "check_call", "getoutput"})
@@ -38,7 +39,9 @@ _SHELL_TEXTS = (
 )
 _AWK_PIPE = re.compile(r"\b\w+\s{0,8}\|\s{0,8}getline|\|\s{0,8}[A-Za-z_]\w*\s*(?:[;}\n]|$)|\bsystem\(\s*[A-Za-z_]")
 """A command held by a variable: any string of the program may be it."""
-_STRING = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`|\bq[qw]?\{([^}]*)\}")
+_STRING = re.compile(
+    r"<((?:/|~/)[^>\n]{1,200})>|'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`|\bq[qw]?\{([^}]*)\}"
+)
 _REMOVES_TREE = re.compile(
     r"rmtree|rmSync|rmdirSync|fs\.rm\b|fs\.promises\.rm|rimraf|FileUtils\.rm_r|rm_rf|remove_dir_all|File::Path|remove_tree|deleteDir|rmrf|deltree"
     r"|RemoveDirectory|Directory\.Delete|recursive\s*:\s*true"
@@ -248,24 +251,43 @@ def embedded_strings(code: str) -> list[str]:
 
 
 def _renamed_calls(text: str) -> list[str]:
-    """`from os import system as s; s("…")`: strings given to a function that runs them under another name."""
+    """What Python hands to a shell under another name, or in parts: `from os import system as s; s("r" + "m …")`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    runners = {alias for alias, name in _aliases(tree).items() if name in _RUNNERS}
-    if not runners:
-        return []
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    return [
-        item.value
-        for node in calls
-        if isinstance(node.func, ast.Name) and node.func.id in runners
-        for item in ast.walk(node)
-        if isinstance(item, ast.Constant) and isinstance(item.value, str)
-    ]
+    aliases = _aliases(tree)
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+            if aliases.get(name, name) in _RUNNERS:
+                found += [text for text in map(_constant, node.args[:1]) if text]
+    return found
+
+
+def _constant(node: ast.expr, depth: int = 0) -> str:
+    """A text put together from constants only; empty when it is not."""
+    if depth > CONSTANT_DEPTH_MAX:
+        return ""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _constant(node.left, depth + 1), _constant(node.right, depth + 1)
+        return left + right if left and right else ""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        base = _constant(node.func.value, depth + 1)
+        if node.func.attr == "join" and len(node.args) == 1 and isinstance(node.args[0], (ast.List, ast.Tuple)):
+            return base.join(_constant(item, depth + 1) for item in node.args[0].elts)
+        if node.func.attr in ("split", "strip", "lower", "format"):
+            return base
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        step = node.slice.step
+        backwards = isinstance(step, ast.UnaryOp) and isinstance(step.op, ast.USub) and node.slice.lower is None
+        return _constant(node.value, depth + 1)[::-1] if backwards else ""
+    return ""
 
 
 def _line(call: str, words: list[str]) -> str:

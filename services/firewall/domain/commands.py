@@ -256,15 +256,21 @@ def _crontab(args: list[str]) -> Kinds:
     return {K.FILE_WRITE_OUTSIDE} if plain and not {"-l", "-r", "-e"} & set(args) else set()
 
 
+_TABLES = re.compile(r"/etc/(?:passwd|shadow|gshadow|group|sudoers)")
+
+
 def _mode(args: list[str]) -> Kinds:
     recursive = any(re.match(r"-\w*R|--recursive", arg) for arg in args)
-    targets = [arg for arg in args if not arg.startswith("-")][1:]
+    plain = [arg for arg in args if not arg.startswith("-")]
+    # `chmod -x file` has its mode among the options.
+    targets = plain if any(re.fullmatch(r"-[rwxXst]+", arg) for arg in args) else plain[1:]
     hit = any(
         (plain_path(arg) in ("/", "~", ".", "..") and recursive and plain_path(arg) not in (".",))
         or (outside(arg) and (recursive or plain_path(arg).count("/") <= 1))
+        or _TABLES.match(plain_path(arg))
         for arg in targets
     )
-    opened = any(re.fullmatch(r"0?[0-7]?(?:777|000|666)|a\+rwx|[ugo]*=", arg) for arg in args)
+    opened = any(re.fullmatch(r"0?[0-7]?(?:777|000|666)|a\+rwx|[ugo]*=|[ugoa]*-[rwx]+", arg) for arg in args)
     if hit or (opened and any(outside(arg) or holds_credentials(arg) for arg in targets)):
         return {K.DESTRUCTIVE_SHELL}
     return set()
@@ -372,8 +378,13 @@ def _grep(args: list[str]) -> Kinds:
     """Looking for secrets through more than the project."""
     plain = [arg for arg in args if not arg.startswith("-")]
     flags = "".join(arg for arg in args if re.match(r"-[A-Za-z]+$", arg))
-    wide = ("r" in flags.lower() or "--recursive" in args) and any(outside(arg) for arg in plain[1:])
+    deep = "r" in flags.lower() or "--recursive" in args
+    wide = deep and any(outside(arg) for arg in plain[1:])
     return {K.CREDENTIAL_ACCESS} if wide and any(map(_SECRET_WORDS.search, args)) else set()
+
+
+def _search(args: list[str]) -> Kinds:
+    return _grep(["-r", *args])
 
 
 def _init(args: list[str]) -> Kinds:
@@ -390,7 +401,10 @@ def _certutil(args: list[str]) -> Kinds:
 
 
 def _openssl(args: list[str]) -> Kinds:
-    return {K.NETWORK_FETCH} if args[:1] == ["s_client"] else set()
+    if args[:1] == ["s_client"]:
+        return {K.NETWORK_FETCH}
+    read = args[:1] in (["enc"], ["base64"]) and any(map(holds_credentials, args))
+    return {K.CREDENTIAL_ACCESS} if read else set()
 
 
 _WHOLE_TREE = re.compile(r"\.{1,2}|~|/(?!tmp$)[^/]*")
@@ -408,7 +422,7 @@ _SPECIAL: dict[str, Callable[[list[str]], Kinds]] = {
     "crontab": _crontab, "unset": _hides, "set": _hides, "tar": _tar,
     "git": _git, "truncate": _truncate, "clear-content": _truncate, "fallocate": _truncate, "kill": _kill,
     "find": _find, "fd": _find,
-    **dict.fromkeys(("grep", "egrep", "zgrep", "rg", "ag", "ack"), _grep),
+    **dict.fromkeys(("grep", "egrep", "zgrep"), _grep), **dict.fromkeys(("rg", "ag", "ack"), _search),
     "rsync": _rsync,
     "init": _init, "certutil": _certutil, "openssl": _openssl,
 }  # fmt: skip

@@ -20,6 +20,7 @@ from services.firewall.domain.shell_inner import (
     escape_texts,
     find_words,
     remote_texts,
+    replacement,
     shell_text,
     wrapped_words,
 )
@@ -88,7 +89,7 @@ def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) ->
         if targets:
             written = KnownOutputs().of(command)
             files.update({basename(target): written for target in targets[:8]})
-    if script.broken and sure and _looks_destructive(text):
+    if sure and (script.unread or (script.broken and _looks_destructive(text))):
         effects.doubt(K.DESTRUCTIVE_SHELL)
 
 
@@ -374,7 +375,7 @@ class _Judge:
         given = command.stdin
         known = given is not None and UNKNOWN not in given and FETCHED not in given
         items = (given or "").split()[:64] if known else [UNKNOWN]
-        replaced = next((args[i + 1] for i, arg in enumerate(args[:-1]) if arg in ("-I", "-i", "--replace")), "{}")
+        replaced = replacement(args)
         if any(replaced in word for word in inner):
             for item in items or [UNKNOWN]:
                 self._argv([word.replace(replaced, item) for word in inner], Command([]), unwrapped + 1)

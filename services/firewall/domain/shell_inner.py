@@ -21,10 +21,11 @@ _ESCAPES = tuple(
     re.compile(pattern)
     for pattern in (
         r"--checkpoint-action=exec=(.+)", r"--(?:to-command|use-compress-program|rsh|unzip-command)[= \n](.+)",
-        r"(?:^|\n):!(.+)", r"alias\.\w+=!(.+)", r"(?:^|\n)(?:--exec|-x)[=\n](.+)",
+        r"(?:^|\n)[:+]:?!(.+)", r"alias\.\w+=!(.+)", r"(?:^|\n)(?:--exec|-x)[=\n](.+)",
         r"core\.(?:sshCommand|pager|editor|fsmonitor)=(.+)", r"(?:^|\n)!(.+)", r"-TT\n?(.+)",
         r"system\(['\"](.+?)['\"]\)",
         r"(?:new-session|new-window|send-keys|run-shell|split-window)\s(?:.*\n)*?(.+)",
+        r"(?:^|\n)foreach\n(?:--\w+\n)*(.+)", r"(?:^|\n)bisect\nrun\n(.+)",
         r"(?:^|\n)ProxyCommand[= ](.+)",
     )
 )  # fmt: skip
@@ -137,6 +138,16 @@ def escape_texts(name: str, args: list[str], stdin: str | None) -> Iterator[str]
         yield args[args.index("-I") + 1]
     elif name in ("ed", "ex") and stdin:
         yield from re.findall(r"(?m)^!(.+)$", stdin)
+
+
+def replacement(args: list[str]) -> str:
+    """What `xargs` and `parallel` put their items in place of."""
+    for index, arg in enumerate(args):
+        if arg in ("-I", "--replace") and index + 1 < len(args):
+            return args[index + 1]
+        if arg.startswith("-I") or arg.startswith("--replace="):
+            return arg.removeprefix("-I").removeprefix("--replace=")
+    return "{}"
 
 
 def wrapped_words(name: str, args: list[str]) -> tuple[list[str], str]:

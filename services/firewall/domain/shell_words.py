@@ -18,7 +18,9 @@ from services.firewall.domain.shell_expansion import braced, sliced, unescape_an
 
 TEXT_MAX = 65_536
 DEPTH_MAX = 60
-COMMANDS_MAX = 400
+COMMANDS_MAX = 2_000
+PIECE_MAX = 8_192
+"""Characters parsed at once."""
 CALLS_MAX = 4
 """Functions that call functions."""
 WORD_MAX = 65_536
@@ -84,6 +86,8 @@ class Script:
 
     commands: list[Command]
     broken: bool = False
+    unread: bool = False
+    """It has more commands than are looked at."""
     bomb: bool = False
     functions: frozenset[str] = frozenset()
 
@@ -91,6 +95,18 @@ class Script:
 def parse_script(text: str, outputs: Outputs) -> Script:
     """Every command of the text, in order, wherever it stands."""
     return _Walker(text[:TEXT_MAX], outputs, truncated=len(text) > TEXT_MAX).script()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in parts that end where a line or a word does: recovering from errors takes time that grows with the
+    square of the length, and tenants write the text."""
+    at = 0
+    while len(text) - at > PIECE_MAX:
+        window = text[at : at + PIECE_MAX]
+        end = max(window.rfind("\n"), 0) or max(window.rfind(" "), 0) or PIECE_MAX - 1
+        yield window[: end + 1]
+        at += end + 1
+    yield text[at:]
 
 
 _LIST_COMMAND = re.compile(r"(^|[;&|(]\s*)\{([\w./-]+(?:,[^\s{},;|&]*)+)\}")
@@ -111,18 +127,22 @@ class Outputs:
 
 class _Walker:
     def __init__(self, text: str, outputs: Outputs, *, truncated: bool) -> None:
-        self._source = _LIST_COMMAND.sub(_opened, text).encode("utf-8", "replace")
+        # The grammar loses `$IFS` where a word goes on behind it.
+        self._whole = _LIST_COMMAND.sub(_opened, text).replace("$IFS", "${IFS}")
+        self._source = b""
         self._outputs = outputs
         self._vars: dict[str, str] = {}
-        self._functions: dict[str, Node] = {}
+        self._functions: dict[str, tuple[Node, bytes]] = {}
         self._used: list[str] = []
         self._calling: list[str] = []
         self._found = Script([], broken=truncated)
 
     def script(self) -> Script:
-        tree = Parser(_LANGUAGE).parse(self._source)
-        self._found.broken = self._found.broken or tree.root_node.has_error
-        self._walk(tree.root_node, None, 0)
+        for piece in _pieces(self._whole):
+            self._source = piece.encode("utf-8", "replace")
+            root = Parser(_LANGUAGE).parse(self._source).root_node
+            self._found.broken = self._found.broken or root.has_error
+            self._walk(root, None, 0)
         self._found.functions = frozenset(self._functions)
         return self._found
 
@@ -133,6 +153,7 @@ class _Walker:
         """Collects the commands below; answers those whose output is the node's output."""
         if depth > DEPTH_MAX or len(self._found.commands) >= COMMANDS_MAX:
             self._found.broken = True
+            self._found.unread = len(self._found.commands) >= COMMANDS_MAX
             return []
         kind = node.type
         if kind in ("command", "declaration_command", "unset_command"):
@@ -146,6 +167,12 @@ class _Walker:
             self._vars[name] = value
             self._run_later(name, value)
             return []
+        if kind == "file_redirect":
+            # `$(<file)`: what it yields is the file.
+            parts = node.children_by_field_name("destination")
+            read = Command([], reads=[word.text for part in parts for word in self._words(part, depth)])
+            self._found.commands.append(read)
+            return [read]
         if kind == "function_definition":
             return self._function(node, depth)
         if kind == "for_statement":
@@ -183,7 +210,7 @@ class _Walker:
         if name_node is None or body is None:
             return []
         name = self._text(name_node)
-        self._functions[name] = body
+        self._functions[name] = (body, self._source)
         inner = self._text(body)
         calls = re.findall(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", inner)
         if calls and ("&" in inner or "|" in inner) and len(calls) >= 2:
@@ -196,7 +223,10 @@ class _Walker:
         self._vars |= {"@": SPLIT.join(args), "*": SPLIT.join(args)}
         self._vars |= {str(index): text for index, text in enumerate(args[:9], start=1)}
         self._calling.append(name)
-        self._walk(self._functions[name], None, depth + 1)
+        body, source = self._functions[name]
+        here, self._source = self._source, source
+        self._walk(body, None, depth + 1)
+        self._source = here
         self._calling.pop()
         self._vars = kept
 

@@ -42,26 +42,26 @@ _LOUD = re.compile(
     r"|OWNED|KEYSPACE|LOGIN|SERVER|POLICY|PUBLICATION|CONSTRAINT|COLUMN|PARTITION|EVENT|DOMAIN|CATALOG|WAREHOUSE|STAGE|STREAM|TASK|PIPE"
     r"|DICTIONARY|ALL|TEMPORARY|FOREIGN|AGGREGATE|CAST|RULE|OPERATOR|CLUSTER|LIBRARY|PACKAGE|SYNONYM|COLLATION)\b|TRUNCATE\s+TABLE\b"
     r"|DELETE\s+(?:[\w.]+\s+)?FROM\b|UPDATE\s+(?:ONLY\s+)?\S+\s+(?:(?:AS\s+)?\w+\s+)?SET\b|MERGE\s+INTO\b|MERGE\s+\S+\s+(?:AS\s+)?\w*\s*USING\b"
-    r"|ALTER\s+(?:TABLE|DATABASE|SCHEMA|USER|ROLE|SYSTEM|LOGIN|SERVER|VIEW|SESSION)\b|GRANT\s+[\w\s,]+\s(?:ON|TO)\b|REVOKE\s+[\w\s,]+\s(?:ON|FROM)\b"
-    r"|COPY\s+.+\s(?:TO|FROM)\b|EXEC(?:UTE)?\s+(?:IMMEDIATE\b|[\w.]*(?:XP|SP)_|\(|@)|INTO\s+(?:OUTFILE|DUMPFILE)\b|LOAD\s+DATA\b|ATTACH\s+(?:DATABASE\b|\S*\s+AS\b)"
+    r"|ALTER\s+(?:TABLE|DATABASE|SCHEMA|USER|ROLE|SYSTEM|LOGIN|SERVER|VIEW|SESSION)\b|GRANT\s+[\w\s,]{1,400}?\s(?:ON|TO)\b|REVOKE\s+[\w\s,]{1,400}?\s(?:ON|FROM)\b"
+    r"|COPY\s+.{1,400}?\s(?:TO|FROM)\b|EXEC(?:UTE)?\s+(?:IMMEDIATE\b|[\w.]*(?:XP|SP)_|\(|@)|INTO\s+(?:OUTFILE|DUMPFILE)\b|LOAD\s+DATA\b|ATTACH\s+(?:DATABASE\b|\S*\s+AS\b)"
     r"|UNION\s+(?:ALL\s+)?SELECT\b|(?:PG_|DBMS_LOCK\.|\b)SLEEP\s*\(|BENCHMARK\s*\(|WAITFOR\s+(?:DELAY|TIME)\b|SONAME\s*'|DETACH\s+(?:TABLE|DATABASE)\b"
-    r"|DROP\s+[`\"\[]|SHUTDOWN\s*(?:WITH|IMMEDIATE|$)|XP_\w+|DETACH\s+DELETE\b|MATCH\s*\(.*\)\s*DELETE\b|VACUUM\s+INTO\b|PG_\w+\s*\(|LO_\w+\s*\(|LOAD_FILE\s*\(|LOAD_EXTENSION\s*\("
+    r"|DROP\s+[`\"\[]|SHUTDOWN\s*(?:WITH|IMMEDIATE|$)|XP_\w+|DETACH\s+DELETE\b|MATCH\s*\([^;)]{0,200}\)\s*DELETE\b|VACUUM\s+INTO\b|PG_\w+\s*\(|LO_\w+\s*\(|LOAD_FILE\s*\(|LOAD_EXTENSION\s*\("
     r"|WRITEFILE\s*\(|SYS_EXEC\s*\(|UTL_\w+\.|DBMS_\w+\.|^\s*DO\s*(?:LANGUAGE|\$|$)|(?:PREPARE|DEALLOCATE)\s+\w+|DECLARE\s+@|RESET\s+MASTER|PURGE\s+BINARY|BULK\s+INSERT|OPENROWSET\s*\("
     r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|LOGIN|FUNCTION|PROCEDURE|TRIGGER|EXTENSION|TABLE|EVENT|RULE)\b|INSERT\s+OVERWRITE\b"
     r"|FROM\s+(?:MYSQL\.USER|PG_SHADOW|PG_AUTHID|SYS\.SQL_LOGINS|SYSLOGINS|[\w.]*DBA_USERS)\b|REASSIGN\s+OWNED|PRAGMA\s+\w+)",
 )
 _RUNS = re.compile(r"\bXP_(?:CMDSHELL|REG\w*|DIRTREE)|\bSP_(?:OACREATE|OAMETHOD|CONFIGURE|EXECUTE_EXTERNAL_SCRIPT"
                    r"|ADDEXTENDEDPROC)|\bSYS_(?:EXEC|EVAL)\s*\(|LOAD_EXTENSION\s*\("
-                   r"|\bPG_TERMINATE_BACKEND\s*\(|DBMS_(?:SCHEDULER|JAVA|XSLPROCESSOR)\b|\bSHUTDOWN\b\s*(?:WITH|IMMEDIATE|$)|DETACH\s+DELETE\b|\bMATCH\s*\([^;]*\)\s*DELETE\b|RESET\s+MASTER\b"
+                   r"|\bPG_TERMINATE_BACKEND\s*\(|DBMS_(?:SCHEDULER|JAVA|XSLPROCESSOR)\b|\bSHUTDOWN\b\s*(?:WITH|IMMEDIATE|$)|DETACH\s+DELETE\b|\bMATCH\s*\([^;)]{0,200}\)\s*DELETE\b|RESET\s+MASTER\b"
                    r"|\bPROGRAM\s*'|\bSONAME\s*'|\bDROP\s+OWNED\b|DISABLE\s+TRIGGER\s+ALL"
                    r"|\bSET\s+(?:OFFLINE|SINGLE_USER)\b|\bLANGUAGE\s+(?:C|PLPYTHON\w*|PLPERLU|PLTCLU|PLSH|JAVA)\b"
-                   r"|\bCREATE\s+EXTENSION\b[^;]*\b(?:DBLINK|PLPYTHON\w*|PLPERLU|FILE_FDW|ADMINPACK)\b"
+                   r"|\bCREATE\s+EXTENSION\b[^;]{0,200}\b(?:DBLINK|PLPYTHON\w*|PLPERLU|FILE_FDW|ADMINPACK)\b"
                    r"|\bDETACH\s+(?:TABLE|DATABASE)\b|\bDISABLE\s+(?:ROW\s+LEVEL\s+SECURITY|RLS)\b")  # fmt: skip
 _WRITES_FILE = re.compile(
-    r"INTO\s+(?:OUTFILE|DUMPFILE)\b|LO_EXPORT\s*\(|VACUUM\s+INTO\b|WRITEFILE\s*\(|UTL_FILE\b|\bPG_FILE_WRITE|\bCOPY\b[^;]*\bTO\s*'"
+    r"INTO\s+(?:OUTFILE|DUMPFILE)\b|LO_EXPORT\s*\(|VACUUM\s+INTO\b|WRITEFILE\s*\(|UTL_FILE\b|\bPG_FILE_WRITE"
 )
 _READS_FILE = re.compile(
-    r"PG_READ_(?:BINARY_)?FILE\s*\(|PG_LS_DIR\s*\(|LOAD_FILE\s*\(|LO_IMPORT\s*\(|READFILE\s*\(|LOAD\s+DATA\b|BULK\s+INSERT\b|OPENROWSET\s*\(|\bCOPY\b[^;]*\bFROM\s*'"
+    r"PG_READ_(?:BINARY_)?FILE\s*\(|PG_LS_DIR\s*\(|LOAD_FILE\s*\(|LO_IMPORT\s*\(|READFILE\s*\(|LOAD\s+DATA\b|BULK\s+INSERT\b|OPENROWSET\s*\("
 )
 _STALLS = re.compile(
     r"\b(?:PG_)?SLEEP(?:_FOR|_UNTIL)?\s*\(|\bBENCHMARK\s*\(|\bWAITFOR\s+(?:DELAY|TIME)\b|\bDBMS_LOCK\s*\.\s*SLEEP"
@@ -72,9 +72,11 @@ _SECRET_COLUMNS = frozenset(
      "password_digest", "authentication_string", "encrypted_password", "passphrase", "private_key", "secret_key",
      "client_secret", "totp_secret", "mfa_secret", "api_secret")
 )  # fmt: skip
+_COPY, _TO_FILE, _FROM_FILE = re.compile(r"\bCOPY\b"), re.compile(r"\bTO\s*'"), re.compile(r"\bFROM\s*'")
+"""Looked for one by one: a pattern with all of them would start over at every COPY."""
 _SECRET_TABLES = re.compile(r"\b(?:PG_SHADOW|PG_AUTHID|SQL_LOGINS|SYSLOGINS|DBA_USERS|MYSQL\.USER)\b")
 _RAISES = re.compile(
-    r"\bGRANT\b[^;]*\bTO\b|\b(?:CREATE|ALTER)\s+(?:USER|ROLE|LOGIN)\b|\bALTER\s+SYSTEM\b|\bSP_ADDSRVROLEMEMBER|SP_ADDROLEMEMBER|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|SUPERUSER\b"
+    r"\bGRANT\b[^;]{1,1000}?\bTO\b|\b(?:CREATE|ALTER)\s+(?:USER|ROLE|LOGIN)\b|\bALTER\s+SYSTEM\b|\bSP_ADDSRVROLEMEMBER|SP_ADDROLEMEMBER|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|SUPERUSER\b"
 )
 _FETCHES = re.compile(
     r"\bUTL_HTTP\b|DBMS_LDAP|\bHTTPURITYPE|\bHTTP_GET\s*\(|\bDBLINK\w*\s*\(|OPENROWSET\s*\(|\bURL\s*\("
@@ -112,7 +114,8 @@ def sql_effects(text: str, *, sure: bool, depth: int = 0) -> SqlEffects:
     head = executable(text[:TEXT_MAX])
     if len(text) > TEXT_MAX and _LOUD.search(text[TEXT_MAX:].upper()):
         found.possible.add(K.DESTRUCTIVE_SQL)
-    upper = _COMMENT.sub(" ", head.upper())
+    commented, end, rest = head.upper().rpartition("*/")
+    upper = _COMMENT.sub(" ", commented + end) + rest
     if not _WORTH.search(upper) or (not sure and not _LOUD.search(upper)):
         return found
     for statement in statements(head):
@@ -132,18 +135,15 @@ def _judge(statement: Statement, found: SqlEffects, sure: bool, depth: int) -> N
     mask = statement.mask
     # Quoted names of procedures are still calls.
     named = statement.text.upper()
-    if (
-        _RUNS.search(mask)
-        or (re.search(r"^\s*EXEC", mask) and _RUNS.search(named))
-        or re.search(r"\bCOPY\b.*\bPROGRAM\s*'", mask, re.DOTALL)
-    ):
+    if _RUNS.search(mask) or (re.search(r"^\s*EXEC", mask) and _RUNS.search(named)):
         found.certain.add(K.DESTRUCTIVE_SQL)
     if re.match(r"\W*ALTER\b.*\b(?:DROP|TRUNCATE)\b", mask, re.DOTALL):
         found.certain.add(K.DESTRUCTIVE_SQL)
-    if _WRITES_FILE.search(mask):
+    copies = _COPY.search(mask) is not None
+    if _WRITES_FILE.search(mask) or (copies and _TO_FILE.search(mask)):
         found.certain.add(K.FILE_WRITE_OUTSIDE)
         found.possible.add(K.DESTRUCTIVE_SQL)
-    if _READS_FILE.search(mask):
+    if _READS_FILE.search(mask) or (copies and _FROM_FILE.search(mask)):
         found.possible.add(K.DESTRUCTIVE_SQL)
         if any(holds_credentials(item) or item == "/etc/passwd" for item in _STRINGS.findall(statement.text)):
             found.certain.add(K.CREDENTIAL_ACCESS)

@@ -16,6 +16,7 @@ INJECTIONS_MAX = 3
 _BREAKS_OUT = re.compile(r"(?<!')'(?!')[\s)]*;")
 
 _EXECUTABLE = re.compile(r"/\*[!+M]!?\d*(.*?)\*/", re.DOTALL)
+_OPENED = re.compile(r"/\*[!+M]!?\d*")
 _PLAIN = re.compile(r"[^;'\"`\[\-#/$]+")
 _DOLLAR = re.compile(r"\$(\w*)\$")
 
@@ -38,7 +39,9 @@ class _Reading:
 
 def executable(text: str) -> str:
     """The text with comments that some database runs opened."""
-    return _EXECUTABLE.sub(lambda match: f" {match[1]} ", text)
+    # Behind the last end of a comment none can close, and looking for it again and again would take for ever.
+    head, end, tail = text.rpartition("*/")
+    return _EXECUTABLE.sub(lambda match: f" {match[1]} ", head + end) + _OPENED.sub(" ", tail)
 
 
 def statements(text: str) -> list[Statement]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.firewall.domain.actions import actions_of
@@ -171,6 +171,22 @@ def test_an_everyday_path_or_wildcard_keeps_no_secret(path: str) -> None:
     assert kinds({"path": path}, "fs.read") == set()
 
 
+@pytest.mark.parametrize("unit", ["[a]::b(", "<x/>", "/*!", "copy ", "grant ", "match(", "';", "$(", "<<E\n"])
+def test_long_garbage_is_read_in_bounded_steps(unit: str) -> None:
+    text = (unit * 20_000)[:20_000]
+    for key, tool in (("command", "bash"), ("query", "db.query"), ("x", "t")):
+        actions_of({key: text}, tool)
+
+
+def test_a_long_script_is_seen_whole() -> None:
+    filler = "echo 'one more line'\n" * 1_500
+    assert kinds({"command": filler}) == set()
+    assert SHELL in kinds({"command": f"{filler}rm -rf /"})
+    assert SHELL in kinds({"command": f'f() {{ rm -rf "$1"; }}\n{filler}f /home'})
+    assert SHELL in kinds({"command": f"X=rm\n{filler}$X -rf /"})
+    assert SHELL in kinds({"command": filler * 2})
+
+
 def test_opaque_and_oversized_input_is_doubt() -> None:
     assert SHELL in kinds({"command": "true; " * 20_000})
     nested = "id"
@@ -189,12 +205,14 @@ FRAGMENTS = st.lists(
 ).map("".join)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(FRAGMENTS)
 def test_broken_shell_and_sql_never_raise(text: str) -> None:
     actions_of({"command": text, "sql": text, "x": text, "code": text}, "bash")
     sql_effects(text, sure=True)
 
 
+@settings(deadline=None)
 @given(FRAGMENTS)
 def test_what_comes_before_or_after_does_not_hide_a_command(noise: str) -> None:
     plain = (
@@ -210,6 +228,7 @@ def test_what_comes_before_or_after_does_not_hide_a_command(noise: str) -> None:
     assert SHELL in kinds({"command": f"rm -rf /\n{plain}"})
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.text(max_size=12), st.text(max_size=12))
 def test_any_text_under_any_key_and_tool_is_read(text: str, key: str, tool: str) -> None:
     actions_of({key: text, "n": [text, {key: text}]}, tool)

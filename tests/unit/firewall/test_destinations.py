@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.firewall.domain.destinations import DESTINATIONS_MAX, destinations, read_destination
@@ -30,6 +30,7 @@ def test_every_spelling_of_a_private_address_is_private_or_refused(spelling: str
     assert not all(CompiledEgress(Egress(allow=("*",), deny=("private",))).admits(item, {}) for item in found)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_every_number_form_of_an_address_reads_alike(address: ipaddress.IPv4Address) -> None:
     number = int(address)
@@ -41,6 +42,7 @@ def test_every_number_form_of_an_address_reads_alike(address: ipaddress.IPv4Addr
         assert host.private == is_private(address)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_read_as_a_host_or_not_without_an_exception(text: str) -> None:
     read_host(text)
@@ -131,6 +133,7 @@ def test_a_looked_up_name_is_judged_by_its_addresses_and_a_failure_restricts() -
         assert compiled.restricts(item, lookups)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.text(max_size=30),

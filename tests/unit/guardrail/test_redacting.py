@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.guardrail.domain.entities import NAMES
@@ -19,6 +19,7 @@ def test_overlapping_entities_leave_nothing_behind() -> None:
     assert not any(char.isdigit() for char in redacted), redacted
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60), st.lists(st.sampled_from(NAMES), max_size=4))
 def test_any_text_is_redacted_without_an_exception(text: str, names: list[str]) -> None:
     assert redact(redact(text, names), []) == redact(text, names)
