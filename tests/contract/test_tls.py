@@ -11,14 +11,17 @@ import grpc
 import grpc.aio
 import httpx
 import pytest
+import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from orca.relay.v1 import relay_pb2, relay_pb2_grpc
 from services.allinone.hosting import HttpServer, address, listen
-from services.common.errors import RpcUnavailable
+from services.common.errors import RpcUnavailable, Unavailable
 from services.common.rpc import GrpcServer, call
 from services.common.rpc.tls import CHECK_S, RotatingChannel, TlsFiles
+from services.common.storage import Database
 from tests.support.certificates import Authority, Files
+from tests.support.postgres import Postgres
 
 
 class Judge(relay_pb2_grpc.RelayServiceServicer):
@@ -130,3 +133,32 @@ async def test_a_list_of_addresses_is_verified_too(server: str, authority: Autho
     assert [await judge(channel) for _ in range(4)] == ["hi"] * 4
     await channel.close()
     await second.stop(0)
+
+
+async def answers(url: str) -> bool:
+    """Whether a service can open its database, and over TLS."""
+    database = await Database.open(url, service="demo")
+    try:
+        async with database.read() as conn:
+            query = sa.text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            return bool((await conn.execute(query)).scalar_one())
+    finally:
+        await database.close()
+
+
+async def test_a_database_url_says_how_to_encrypt(tmp_path: Path) -> None:
+    """`sslmode` and `sslrootcert` mean what PostgreSQL's own tools mean by them."""
+    ours, stranger = Authority().issue(tmp_path / "ours"), Authority().issue(tmp_path / "stranger")
+    server = Postgres(tmp_path / "postgres").start((ours.cert, ours.key))
+    try:
+        url = server.create_database("demo")
+        assert await answers(f"{url}?sslmode=disable") is False
+        assert await answers(f"{url}?sslmode=require") is True
+        for mode in ("verify-ca", "verify-full"):
+            assert await answers(f"{url}?sslmode={mode}&sslrootcert={ours.ca}") is True
+            with pytest.raises(Unavailable):
+                await answers(f"{url}?sslmode={mode}&sslrootcert={stranger.ca}")
+        with pytest.raises(ValueError, match="sslmode 'verify_full' is not one of PostgreSQL's"):
+            await answers(f"{url}?sslmode=verify_full")
+    finally:
+        server.stop()

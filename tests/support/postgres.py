@@ -45,7 +45,8 @@ class Postgres:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> Postgres:
+    def start(self, tls: tuple[Path, Path] | None = None) -> Postgres:
+        """`tls`: a certificate and its key, for encrypted connections."""
         binaries = _binaries()
         if binaries is None:
             missing("PostgreSQL", "no initdb (Debian: apt-get install postgresql)")
@@ -57,11 +58,12 @@ class Postgres:
             self._user = "postgres" if _user_exists("postgres") else "nobody"
             shutil.chown(self._directory, self._user)
         self._run([str(binaries / "initdb"), "-D", str(data), "-U", "orca", "-A", "trust", "-E", "UTF8", "--no-sync"])
+        options = self._tls(data, *tls) if tls is not None else []
         self._process = subprocess.Popen(
             [
                 str(binaries / "postgres"), "-D", str(data), "-p", str(self.port), "-h", "127.0.0.1",
                 "-c", f"unix_socket_directories={self._directory}", "-c", "max_connections=200",
-                "-c", "fsync=off", "-c", "full_page_writes=off",
+                "-c", "fsync=off", "-c", "full_page_writes=off", *options,
             ],
             user=self._user,
             stdout=subprocess.DEVNULL,
@@ -75,6 +77,14 @@ class Postgres:
                 raise RuntimeError("PostgreSQL did not start")
             time.sleep(0.05)
         return self
+
+    def _tls(self, data: Path, cert: Path, key: Path) -> list[str]:
+        for source, name in ((cert, "server.crt"), (key, "server.key")):
+            shutil.copyfile(source, data / name)
+            (data / name).chmod(0o600)
+            if self._user is not None:
+                shutil.chown(data / name, self._user)
+        return ["-c", "ssl=on"]
 
     def create_database(self, name: str) -> str:
         self._run([str(self._program("createdb")), "-h", "127.0.0.1", "-p", str(self.port), "-U", "orca", name])

@@ -8,6 +8,7 @@ reached through `search_path`, so that table names are the same on both.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -103,10 +104,25 @@ def _engine(url: str, service: str) -> Any:
         return LocalEngine(parsed)
     if parsed.get_backend_name() != "postgresql":
         raise ValueError("the database URL must start with postgresql:// or sqlite://")
+    connect: dict[str, Any] = {"server_settings": {"search_path": f"orca_{service}"}, "timeout": 10}
+    mode, authorities = (str(parsed.query.get(name, "")) for name in ("sslmode", "sslrootcert"))
+    if mode:
+        connect["ssl"] = _tls(mode, authorities)
     return create_async_engine(
-        parsed.set(drivername="postgresql+asyncpg"),
+        parsed.difference_update_query(["sslmode", "sslrootcert"]).set(drivername="postgresql+asyncpg"),
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
         pool_pre_ping=True,
-        connect_args={"server_settings": {"search_path": f"orca_{service}"}, "timeout": 10},
+        connect_args=connect,
     )
+
+
+def _tls(mode: str, authorities: str) -> str | ssl.SSLContext:
+    """What a URL's `sslmode` and `sslrootcert` ask for, in the driver's words. Raises ValueError, OSError."""
+    if mode in ("disable", "allow", "prefer", "require"):
+        return mode
+    if mode not in ("verify-ca", "verify-full"):
+        raise ValueError(f"the database URL's sslmode {mode!r} is not one of PostgreSQL's")
+    context = ssl.create_default_context(cafile=authorities or None)
+    context.check_hostname = mode == "verify-full"
+    return context
