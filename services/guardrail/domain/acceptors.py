@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Callable
 
@@ -104,7 +105,11 @@ def _is_card(view: TextView, start: int, end: int, context: Context) -> bool:
         return False
     if guards.inside_account(data, start):
         return False
-    groups = tuple(len(group) for group in _GROUPS.findall(token))
+    written = _GROUPS.findall(token)
+    groups = tuple(map(len, written))
+    if len(written) == 4 and all(int(one) + 1 == int(next_) for one, next_ in itertools.pairwise(written)):
+        # A count, such as a code chart's.
+        return False
     if len(groups) > 1 and guards.has_digit_neighbour(data, start, end) and (groups not in _CANONICAL or b"-" in token):
         return False
     doubtful = (
@@ -179,6 +184,8 @@ def mac_address(view: TextView, start: int, end: int) -> int | None:
     token = data[start:end]
     separator = token[4:5] if len(token) == 14 else token[2:3]
     if token.count(separator) != (2 if len(token) == 14 else 5) or guards.touches_tag(data, start, end):
+        return None
+    if separator == b"." and token.replace(b".", b"").isdigit():
         return None
     if (start and data[start - 1 : start] == separator) or data[end : end + 1] == separator:
         return None

@@ -117,7 +117,7 @@ ENTITIES: tuple[Entity, ...] = (
     ),
     Entity(
         "mac_address",
-        "six octets with one separator (`:` or `-`), or three dotted groups of four",
+        "six octets with one separator (`:` or `-`), or three dotted groups of four with a letter",
         forms(
             raw(
                 r"\b(?:[0-9A-Fa-f]{2}[:\-]){5}[0-9A-Fa-f]{2}\b|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\b",
