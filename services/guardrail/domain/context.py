@@ -2,7 +2,7 @@
 
 A word counts within `CONTEXT` characters before the match and none after it, whole, in any case; its parts may be
 joined by any one character that is no letter or digit, or by none. A mask tag ends the context: a mask is shorter
-than what it hides, and must not bring words into reach.
+than what it hides, and must not bring words into reach, nor make one whole that touched what it hides.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Context:
     def _pattern(self) -> re.Pattern[bytes]:
         words = "|".join("[^a-z0-9]?".join(parts) for parts in self._latin)
         return re.compile(
-            f"(?<![a-z0-9])(?:{words})(?:{'|'.join(_ENDINGS)})(?![a-z0-9])".encode("ascii"), re.IGNORECASE
+            f"(?<![a-z0-9\\x00])(?:{words})(?:{'|'.join(_ENDINGS)})(?![a-z0-9])".encode("ascii"), re.IGNORECASE
         )
 
     @cached_property
@@ -92,7 +92,8 @@ def _is_whole(text: str, word: str, found: int) -> bool:
     end = found + len(word)
     rest = text[end : end + _MAX_ENDING + 1]
     ending = next((at for at, char in enumerate(rest) if not char.isalpha()), len(rest))
-    return not text[max(0, found - 1) : found].isalnum() and ending <= (_MAX_ENDING if len(word) >= _LONG_WORD else 0)
+    before = text[max(0, found - 1) : found]
+    return before != BLANK and not before.isalnum() and ending <= (_MAX_ENDING if len(word) >= _LONG_WORD else 0)
 
 
 def _all(text: str, word: str, low: int, high: int) -> Iterator[int]:

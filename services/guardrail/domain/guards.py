@@ -87,7 +87,7 @@ def is_called(data: bytes, start: int, known: frozenset[bytes]) -> bool:
         rest = left.rstrip(_LETTERS)
         word = left[len(rest) :].lower()
         if word in known:
-            return True
+            return rest[-1:] != b"\x00"
         if word not in _COPULAS:
             return False
         left = rest
