@@ -64,7 +64,7 @@ def card(context: Context) -> Accept:
         data = view.shadow
         if guards.touches_tag(data, start, start):
             return None
-        joined = start >= 2 and data[start - 1] in b"-/+&\\" and data[start - 2] in _ALNUM
+        joined = start >= 2 and data[start - 1] in b"-/+&\\" and (data[start - 2] in _ALNUM or data[start - 2] == 0)
         if joined and not (data[start - 1] == 0x2D and data[start - 2] in _LETTERS and context.holds(view, start)):
             return None
         if start and data[start - 1] == 0x24:
@@ -88,7 +88,7 @@ def card(context: Context) -> Accept:
 def _closed(data: bytes, start: int, end: int) -> bool:
     if end < len(data) and (data[end] in _ALNUM or data[end] in b"@%\x00"):
         return False
-    if end + 1 < len(data) and data[end] in b"/+" and data[end + 1] in _ALNUM:
+    if end + 1 < len(data) and data[end] in b"/+" and (data[end + 1] in _ALNUM or data[end + 1] == 0):
         return False
     if end + 1 < len(data) and data[end] == 0x5C and data[end + 1] in _ALNUM and data[end + 1] not in b"nrtu":
         return False

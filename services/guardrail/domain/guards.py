@@ -122,7 +122,7 @@ def _is_decimal_comma(data: bytes, start: int, end: int) -> bool:
         return False
     left = data[max(0, start - LABEL_REACH) : start - 1]
     integer = left.rstrip(b"0123456789")
-    return len(left) - len(integer) <= _MAX_INTEGER and integer[-1:] != b","
+    return len(left) - len(integer) <= _MAX_INTEGER and integer[-1:] != b"," and not integer[-1:].isalpha()
 
 
 def touches_tag(data: bytes, start: int, end: int) -> bool:
