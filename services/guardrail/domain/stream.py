@@ -180,6 +180,9 @@ class StreamScanner:
         for number, scan in policy.scan(view, hold, final, floor, cursors):
             state.cursors[number] = max(state.cursors.get(number, 0), base + scan.cursor)
             boundary = min(boundary, base + scan.hold)
+            if number in policy.gate.finders:
+                # Without the automaton each finder says for itself from where on it is undecided.
+                state.floor = min(state.floor, base + scan.hold)
             if scan.spans:
                 spans = [(base + start, base + end) for start, end in scan.spans]
                 found = findings_of(policy.watches[number].uses, spans, self._role, scan.labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.guardrail.domain import automaton, entities
@@ -113,6 +113,7 @@ def test_a_stream_of_some_entities_equals_the_whole_text(text: str, cuts: list[i
 
 @settings(max_examples=30, deadline=None)
 @given(spaced, cut_lists)
+@example("  BIC NEDSZAJJ, SWIFT: DEUTDEFF500 and more", [15, 16])
 def test_without_the_automaton_a_stream_equals_the_whole_text(text: str, cuts: list[int]) -> None:
     assert stream(PLAIN, cut(text, cuts)) == whole(NATIVE, text)
 
