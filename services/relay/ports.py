@@ -88,8 +88,9 @@ class Reservation(Protocol):
     def amount_nano_usd(self) -> int:
         """Reserved now."""
 
-    async def top_up(self, worst_case_nano_usd: int) -> None:
-        """Raises the reservation to the recomputed worst case; 402/429 when it does not fit."""
+    async def top_up(self, worst_case_nano_usd: int, beside_nano_usd: int = 0) -> None:
+        """Raises the reservation to the recomputed worst case, beside what failed attempts may have cost: that stays
+        set aside under its leases even when the rest does not fit. Raises 402, 429, 503."""
 
     async def cover_refusal(self, worst_case_nano_usd: int) -> None:
         """Sets the worst case aside on the key's blocked limit, until the end: what a refused answer costs is

@@ -161,7 +161,7 @@ class LeaseCreditGate:
         if answer is not None:
             raise _beyond_blocked_limit(answer.remaining_nano_usd, answer.clampable_nano_usd)
 
-    async def raise_to(self, reservation: LeaseReservation, amount: int) -> None:
+    async def raise_to(self, reservation: LeaseReservation, amount: int, *, keep: bool) -> None:
         """See Desk."""
         if (
             reservation.key_lease is None
@@ -170,14 +170,10 @@ class LeaseCreditGate:
         ):
             reservation.attach(amount, None, None, self._clock.monotonic_s())
             return
-        before = reservation.amount_nano_usd
-        reservation.detach()
-        # The same leases with the larger amount, if they admit it; nothing was sent yet, so others do as well.
-        try:
-            await self._fit(reservation, amount)
-        except BaseException:
-            reservation.attach(before, None, None, self._clock.monotonic_s())
-            raise
+        if not keep:
+            # Nothing was spent of it, so what it holds may be gathered with the rest into a lease that admits it all.
+            reservation.detach()
+        await self._fit(reservation, amount)
 
     def changed(self, reservation: LeaseReservation) -> None:
         """See Desk."""
@@ -233,11 +229,14 @@ class LeaseCreditGate:
         self._limits[account_id] = (version, limit)
 
     def _attach(self, reservation: LeaseReservation, amount: int, needs: Needs, now_s: float) -> bool:
+        """Moves the reservation to leases that admit the amount, its own among them; without any it stays as it is."""
+        before = reservation.amount_nano_usd, reservation.key_lease, reservation.workspace_lease
+        reservation.detach()
         key, workspace = needs.key, needs.workspace
-        key_lease = workspace_lease = None
-        if key is not None and (key_lease := key.find(amount, now_s)) is None:
-            return False
-        if workspace is not None and (workspace_lease := workspace.find(amount, now_s)) is None:
+        key_lease = key.find(amount, now_s) if key is not None else None
+        workspace_lease = workspace.find(amount, now_s) if workspace is not None else None
+        if (key is not None and key_lease is None) or (workspace is not None and workspace_lease is None):
+            reservation.attach(*before, now_s)
             return False
         reservation.attach(amount, key_lease, workspace_lease, now_s)
         reservation.key_account, reservation.workspace_account = key, workspace

@@ -17,8 +17,9 @@ from services.relay.ports import KeyEntry
 class Desk(Protocol):
     """What a reservation asks of its gate."""
 
-    async def raise_to(self, reservation: LeaseReservation, amount: int) -> None:
-        """Finds leases for a larger amount. Raises 402, 429, 503."""
+    async def raise_to(self, reservation: LeaseReservation, amount: int, *, keep: bool) -> None:
+        """Finds leases for a larger amount; `keep`: what is reserved stays with its leases until they are found.
+        Raises 402, 429, 503."""
 
     async def cover_refusal(self, reservation: LeaseReservation, amount: int) -> None:
         """Finds a lease for a refused answer's cost. Raises 402, 503."""
@@ -90,12 +91,12 @@ class LeaseReservation:
             self.blocked_lease.give_back(self.covered)
         self.blocked_lease, self.covered = None, 0
 
-    async def top_up(self, worst_case_nano_usd: int) -> None:
-        """Raises the reservation to the recomputed worst case; 402/429/503 when it does not fit."""
+    async def top_up(self, worst_case_nano_usd: int, beside_nano_usd: int = 0) -> None:
+        """See the port."""
         if self._ended:
             raise RuntimeError("the reservation has ended")
-        if worst_case_nano_usd > self._amount:
-            await self._desk.raise_to(self, worst_case_nano_usd)
+        if worst_case_nano_usd + beside_nano_usd > self._amount:
+            await self._desk.raise_to(self, worst_case_nano_usd + beside_nano_usd, keep=beside_nano_usd > 0)
 
     async def cover_refusal(self, worst_case_nano_usd: int) -> None:
         """See the port."""

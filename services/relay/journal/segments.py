@@ -3,8 +3,8 @@
 One process per directory (a lock file holds that). A segment's room is allocated when it begins and mapped: an
 append is a copy into the page cache, which outlives the process as a `write` does, but neither gives up the
 interpreter's lock nor waits for a running `fsync`, which costs a busy relay far more than the copy. What does not
-fit the room, and all of it where room cannot be allocated, goes through `write`. The unused room is zeros until
-the segment ends, is closed, or is opened again. `fsync` runs in a thread, for everything appended since the last.
+fit the room ends it: that goes through `write`, as does all of it where room cannot be allocated. The unused room is
+zeros until it ends, is closed, or is opened again. `fsync` runs in a thread, for everything appended since the last.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Segments:
 
     def close(self) -> None:
         """Lets go of the directory."""
-        self._end_segment()
+        self._end_room()
         for fd in (*self._unsynced, self._fd, self._lock_fd):
             if fd >= 0:
                 os.close(fd)
@@ -115,7 +115,7 @@ class Segments:
             os.close(fd)
             path.unlink(missing_ok=True)
             raise
-        self._end_segment()
+        self._end_room()
         if self._fd >= 0:
             self._unsynced.append(self._fd)
         self._fd, self._room = fd, room
@@ -127,7 +127,10 @@ class Segments:
         number = self.current
         start = self._sizes[number]
         end = start + len(data)
-        if self._room is not None and end <= len(self._room):
+        if self._room is not None and end > len(self._room):
+            # A write that the disk refuses cuts the file, and a copy into a mapping beyond its end is deadly.
+            self._end_room()
+        if self._room is not None:
             self._room[start:end] = data
         else:
             _write(self._fd, data, start)
@@ -199,7 +202,7 @@ class Segments:
             return oldest
         return max(oldest, Position(*_CHECKPOINT.unpack(body)))
 
-    def _end_segment(self) -> None:
+    def _end_room(self) -> None:
         if self._room is None:
             return
         self._room.close()

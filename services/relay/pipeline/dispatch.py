@@ -119,7 +119,7 @@ class Dispatcher:
         if x.reservation is None:
             raise RuntimeError("nothing was reserved")
         try:
-            await x.reservation.top_up(case.amount_nano_usd + x.unknown_nano_usd)
+            await x.reservation.top_up(case.amount_nano_usd, x.unknown_nano_usd)
             if x.may_refuse_output:
                 await x.reservation.cover_refusal(case.amount_nano_usd)
         except OrcaError as refused:

@@ -188,6 +188,36 @@ class TestReserve:
         reservation.cancel()
         assert (await rig.gate.reserve(key(100), 100)).amount_nano_usd == 100
 
+    async def test_what_a_failed_attempt_may_cost_stays_under_its_lease_when_the_next_does_not_fit(
+        self, rig: Rig
+    ) -> None:
+        reservation = await rig.gate.reserve(key(100), 60)
+        with pytest.raises(CreditRefused):
+            await reservation.top_up(60, 60)
+        spend = settle(reservation, unconfirmed=60)
+        assert spend.key_lease.running_total_nano_usd == 60
+        await rig.booked(spend)
+        with pytest.raises(CreditRefused):
+            await rig.gate.reserve(key(100), 41)
+        assert (await rig.gate.reserve(key(100), 40)).amount_nano_usd == 40
+
+    async def test_nobody_takes_what_a_failed_attempt_may_cost_while_the_next_waits_for_credit(self, rig: Rig) -> None:
+        first = await rig.gate.reserve(key(100), 60)
+        waiting = asyncio.ensure_future(first.top_up(60, 60))
+        await asyncio.sleep(0)
+        with pytest.raises(OrcaError) as held:
+            await rig.gate.reserve(key(100), 41)
+        assert held.value.code == "credit_held"
+        with pytest.raises(CreditRefused):
+            await waiting
+        assert settle(first, unconfirmed=60).key_lease.running_total_nano_usd == 60
+
+    async def test_the_next_attempt_fits_beside_the_failed_one_under_one_lease(self, rig: Rig) -> None:
+        reservation = await rig.gate.reserve(key(100_000), 60)
+        await reservation.top_up(60, 60)
+        spend = settle(reservation, settled=10, unconfirmed=60)
+        assert (spend.reservation_nano_usd, spend.key_lease.running_total_nano_usd) == (120, 70)
+
     async def test_a_charge_beyond_the_reservation_is_overrun(self, rig: Rig) -> None:
         spend = settle(await rig.gate.reserve(key(), 100), 130)
         assert (spend.settled_nano_usd, spend.overrun_nano_usd) == (100, 30)

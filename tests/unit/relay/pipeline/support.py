@@ -72,10 +72,11 @@ class FakeReservation:
     amount_nano_usd: int
     ended: str = ""
 
-    async def top_up(self, worst_case_nano_usd: int) -> None:
-        if self.credit.limit is not None and worst_case_nano_usd > self.credit.limit:
+    async def top_up(self, worst_case_nano_usd: int, beside_nano_usd: int = 0) -> None:
+        amount = worst_case_nano_usd + beside_nano_usd
+        if self.credit.limit is not None and amount > self.credit.limit:
             raise Refused(self.credit.limit)
-        self.amount_nano_usd = max(self.amount_nano_usd, worst_case_nano_usd)
+        self.amount_nano_usd = max(self.amount_nano_usd, amount)
 
     async def cover_refusal(self, worst_case_nano_usd: int) -> None:
         limit = self.credit.blocked_limit
