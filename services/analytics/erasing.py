@@ -93,10 +93,15 @@ class Erasures:
         if self._loaded_s is not None and now_s - self._loaded_s < RELOAD_S:
             return
         query = sa.select(ERASURES.c.subject, ERASURES.c.subject_id, sa.func.max(ERASURES.c.requested_at_us))
-        async with self._database.read() as conn:
-            rows = (await conn.execute(query.group_by(ERASURES.c.subject, ERASURES.c.subject_id))).all()
-        self._requested_us = {(subject, subject_id): requested_us for subject, subject_id, requested_us in rows}
+        # Before the read: one that is recorded meanwhile makes it stale again.
         self._loaded_s = now_s
+        try:
+            async with self._database.read() as conn:
+                rows = (await conn.execute(query.group_by(ERASURES.c.subject, ERASURES.c.subject_id))).all()
+        except BaseException:
+            self.stale()
+            raise
+        self._requested_us = {(subject, subject_id): requested_us for subject, subject_id, requested_us in rows}
 
     def strike(self, table: str, records: Records) -> None:
         """Events of erased subjects that are older than the erasure leave no row; in `spend`, no owner's name."""

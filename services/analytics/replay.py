@@ -149,11 +149,8 @@ async def replay(
 
 def _sound(table: str, batch: list[ConsumedRecord]) -> tuple[list[ConsumedRecord], int]:
     """Records that can be rows, and how many cannot: those are in the dead letters since they were consumed."""
-    bad = 0
-    while (found := culprit(table, batch)) is not None:
-        batch = [record for record in batch if record is not found[0]]
-        bad += 1
-    return batch, bad
+    good = [record for record in batch if culprit(table, [record]) is None]
+    return good, len(batch) - len(good)
 
 
 async def _read(log: EventLog, quiet_s: float) -> AsyncIterator[list[ConsumedRecord]]:

@@ -76,6 +76,19 @@ async def test_what_is_held_or_on_its_way_is_erased_too(orca: Fixture) -> None:
     assert await orca.scalar("SELECT groupArray(owner_user_id) FROM spend") == ["", ""]
 
 
+async def test_an_erasure_recorded_while_the_recorded_ones_are_read_is_known_to_the_next_event(orca: Fixture) -> None:
+    reading = asyncio.create_task(orca.erasures.refresh())
+    await asyncio.sleep(0)
+    orca.erasures.stale()
+    await reading
+    await Eraser(orca.database, orca.store, orca.clock).erase("key", "key_a")
+    await orca.erasures.refresh()
+    orca.log.add(request(key_id="key_a", at_s=orca.clock.now_us() / 1_000_000 - NOW_US / 1_000_000 - 1))
+    records = orca.records(topics.REQUESTS)
+    orca.erasures.strike("requests", records)
+    assert records.kept == [False]
+
+
 async def test_a_keys_rows_are_gone(orca: Fixture) -> None:
     await two_owners(orca)
     assert (await Eraser(orca.database, orca.store, orca.clock).erase("key", "key_b")).left == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ async def test_what_the_topics_no_longer_hold_is_carried_over(orca: Fixture, tmp
     assert (done.records, done.skipped) == (0, 0)
     assert done.carried == sum(map(len, (before["requests"], before["spend"]))) + 3
     assert await state(orca) == before
+
+
+async def test_what_can_never_be_a_row_is_left_out_and_counted(orca: Fixture, tmp_path: Path) -> None:
+    made = [request(n, producer_id="r", producer_seq=n + 1) for n in range(3)]
+    log = await log_with(tmp_path / "log.db", made)
+    good = record_of(TOPIC_OF["request"], KEY, made[0])
+    await log.producer("test").send([replace(good, value=b"\xff"), replace(good, value=b"\xfe")])
+    await log.append([record_of(TOPIC_OF["request"], KEY, request(3, producer_id="r", producer_seq=4))])
+    assert await replayed(orca, log) == Replayed(6, 0, 2)
+    assert await orca.scalar("SELECT count() FROM requests") == 4
 
 
 async def test_erasures_are_applied_again(orca: Fixture, tmp_path: Path) -> None:
