@@ -49,12 +49,14 @@ class Tail:
         found: list[ConsumedRecord] = []
         for partition, offset in wanted:
             run = self._runs.get(partition)
-            if not run or offset < run[0].offset:
+            if not run or not run[0].offset <= offset <= run[-1].offset:
                 if not found:
                     return []
                 continue
-            start = offset - run[0].offset
-            found += islice(run, start, start + max_records - len(found))
+            # Counted from the end: who keeps up is near it, and walks over nothing else.
+            newest = list(islice(reversed(run), run[-1].offset + 1 - offset))
+            newest.reverse()
+            found += newest[: max_records - len(found)]
             if len(found) >= max_records:
                 break
         return found

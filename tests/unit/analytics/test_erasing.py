@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orca.events.v1.events_pb2 import Envelope
 from services.analytics.auditing import Auditor
-from services.analytics.erasing import Eraser
+from services.analytics.erasing import Eraser, Erasures
 from services.analytics.ports import StoreUnavailable
 from services.analytics.storage.tables import ERASURES
 from services.common.errors import Invalid
 from services.common.eventlog import topics
 from services.common.eventlog.ports import TopicPartition
+from services.common.storage import Database
 from tests.unit.analytics.builders import NOW_US, envelope, firewall, match, request, spend
 from tests.unit.analytics.conftest import Fixture
 
@@ -77,15 +80,22 @@ async def test_what_is_held_or_on_its_way_is_erased_too(orca: Fixture) -> None:
 
 
 async def test_an_erasure_recorded_while_the_recorded_ones_are_read_is_known_to_the_next_event(orca: Fixture) -> None:
-    reading = asyncio.create_task(orca.erasures.refresh())
-    await asyncio.sleep(0)
-    orca.erasures.stale()
-    await reading
+    class Interrupted:
+        """A database in which something happens after a read, before its reader goes on, as with PostgreSQL."""
+
+        @asynccontextmanager
+        async def read(self) -> AsyncIterator[AsyncConnection]:
+            async with orca.database.read() as conn:
+                yield conn
+            erasures.stale()
+
+    erasures = Erasures(cast(Database, Interrupted()), orca.clock)
+    await erasures.refresh()
     await Eraser(orca.database, orca.store, orca.clock).erase("key", "key_a")
-    await orca.erasures.refresh()
+    await erasures.refresh()
     orca.log.add(request(key_id="key_a", at_s=orca.clock.now_us() / 1_000_000 - NOW_US / 1_000_000 - 1))
     records = orca.records(topics.REQUESTS)
-    orca.erasures.strike("requests", records)
+    erasures.strike("requests", records)
     assert records.kept == [False]
 
 
