@@ -166,7 +166,8 @@ class EventConsumer:
         if self._held_since_s is None or now_s - self._held_since_s < FRESH_S:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._written.wait(), FRESH_WAIT_S)
+            async with asyncio.timeout(FRESH_WAIT_S):
+                await self._written.wait()
 
     async def settle(self) -> None:
         """Returns when nothing is held, or after SETTLE_WAIT_S."""
@@ -174,7 +175,8 @@ class EventConsumer:
         self._hurry.set()
         if self._held_since_s is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._written.wait(), SETTLE_WAIT_S)
+                async with asyncio.timeout(SETTLE_WAIT_S):
+                    await self._written.wait()
 
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
         """Holds one batch, and writes what is held once it is due. Raises Poison before any of the batch is written,
@@ -191,7 +193,8 @@ class EventConsumer:
         wait_s = self._due_s() - self._clock.monotonic_s()
         if wait_s > 0 and not self._stopping:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), min(wait_s, GATHER_S))
+                async with asyncio.timeout(min(wait_s, GATHER_S)):
+                    await self._hurry.wait()
             self._hurry.clear()
         if self._stopping or self._due_s() <= self._clock.monotonic_s():
             await self._write()

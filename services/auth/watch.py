@@ -80,7 +80,8 @@ class Watchers:
                         revision = max(revision or 0, message.revision)
                         yield message
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), HEARTBEAT_S)
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await wake.wait()
         finally:
             listener.cancel()
             self._wakes.discard(wake)

@@ -223,7 +223,8 @@ class Sweeper:
                 self.reached = False
                 log.warning("the sweep is waiting", extra={"error_class": type(error).__name__})
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), SWEEP_S)
+                async with asyncio.timeout(SWEEP_S):
+                    await self._stopping.wait()
 
     async def sweep(self) -> int:
         """Forfeits all that is due; how many leases."""

@@ -121,7 +121,8 @@ class OutboxPublisher:
             if stopping:
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._wake.wait()
 
     async def drain(self) -> int:
         """Publishes one batch; returns its size."""

@@ -87,7 +87,8 @@ class LeaseCreditGate:
                 break
             self._kick.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kick.wait(), 0.05)
+                async with asyncio.timeout(0.05):
+                    await self._kick.wait()
         if left:
             log.warning("leases are left for a successor", extra={"count": left})
 
@@ -257,7 +258,8 @@ class LeaseCreditGate:
             except Exception as error:
                 log.exception("credit round failed", extra={"error_class": type(error).__name__})
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kick.wait(), max(GATHER_S, self._renew_s - (loop.time() - renewed_s)))
+                async with asyncio.timeout(max(GATHER_S, self._renew_s - (loop.time() - renewed_s))):
+                    await self._kick.wait()
             await asyncio.sleep(GATHER_S)
 
     async def refilled(self) -> None:

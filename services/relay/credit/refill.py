@@ -228,7 +228,8 @@ class Refiller:
                 await self._keeper.release_closed()
         wake = self._wakes.setdefault(account_id, asyncio.Event())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), min(HELD_POLL_S, left_s))
+            async with asyncio.timeout(min(HELD_POLL_S, left_s)):
+                await wake.wait()
         return True
 
     def _lock(self, account_id: str) -> asyncio.Lock:

@@ -211,7 +211,7 @@ class GrpcDirectory:
                 await stream.write(request(replica_id=self._replica_id, applied_revision=0))
                 feed.begin()
                 applied = 0
-                while (message := await asyncio.wait_for(stream.read(), SILENCE_S)) is not grpc.aio.EOF:  # type: ignore[attr-defined]
+                while (message := await _next(stream)) is not grpc.aio.EOF:  # type: ignore[attr-defined]
                     backoff_s = BACKOFF_MIN_S
                     feed.apply(message)
                     report = feed.report()
@@ -313,3 +313,8 @@ class _ChannelFeed:
     def report(self) -> dict[str, Any]:
         """Channels report nothing."""
         return {}
+
+
+async def _next(stream: Any) -> Any:
+    async with asyncio.timeout(SILENCE_S):
+        return await stream.read()
