@@ -108,7 +108,7 @@ class SqliteEventLog:
 
     async def ensure_topics(self) -> None:
         """Creates missing topics; existing ones keep their partition count, since keys were placed by it."""
-        self.ends = await self.call(lambda store: store.create(self._topics))
+        self.ends.update(await self.call(lambda store: store.create(self._topics)))
 
     def producer(self, producer_id: str) -> Producer:
         """A producer; the id serves Kafka's log only."""
@@ -179,7 +179,7 @@ class SqliteEventLog:
         """The thread: opens the store, serves jobs until the sentinel, closes."""
         try:
             store = SqliteStore(self._path)
-        except sqlite3.Error as error:
+        except Exception as error:  # whoever waits for the start must learn of it
             loop.call_soon_threadsafe(opened.set_exception, error)
             return
         loop.call_soon_threadsafe(opened.set_result, dict(store.ends))
