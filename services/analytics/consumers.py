@@ -22,7 +22,7 @@ from services.analytics.processors import Unprocessable, collect, culprit
 from services.analytics.storage.blocks import Fenced
 from services.analytics.writer import BlockWriter
 from services.common.clock import Clock
-from services.common.eventlog.engine import ConsumerLoop, Health, Poison
+from services.common.eventlog.engine import ConsumerLoop, Health, Poison, traceparent_of
 from services.common.eventlog.ports import (
     ConsumedRecord,
     Consumer,
@@ -32,6 +32,7 @@ from services.common.eventlog.ports import (
     Rebalance,
     TopicPartition,
 )
+from services.common.tracing import LINKS_MAX, current_traceparent, span
 
 log = logging.getLogger("orca.analytics")
 
@@ -120,6 +121,8 @@ class EventConsumer:
         self._held_since_s: float | None = None
         self._held = 0
         self._held_bytes = 0
+        self._traces: list[str] = []
+        """Spans under which records were taken in that are still held."""
         self._next_write_s = 0.0
         self._watched_until_s = 0.0
         self._hurry = asyncio.Event()
@@ -208,6 +211,9 @@ class EventConsumer:
         return self._held_since_s + self._flush_idle_s
 
     async def _hold(self, records: Sequence[ConsumedRecord]) -> None:
+        # A batch of events that no caller's trace leads to would put the write into a trace of its own.
+        if (trace := current_traceparent()) and len(self._traces) < LINKS_MAX and any(map(traceparent_of, records)):
+            self._traces.append(trace)
         for place, batch in by_place(records).items():
             table = TABLES[place.topic]
             known = self._writer.next_offset(place)
@@ -231,8 +237,10 @@ class EventConsumer:
 
     async def _write(self) -> None:
         started_s = self._clock.monotonic_s()
+        first, linked = (self._traces[0], self._traces[1:]) if self._traces else ("", [])
         try:
-            ROWS.inc(await self._writer.flush())
+            with span("write events", traceparent=first, linked=linked):
+                ROWS.inc(await self._writer.flush())
         except Fenced:
             # Another member wrote these offsets: start again from what is stored.
             log.warning("a partition was taken over", extra={"group": GROUP})
@@ -242,6 +250,7 @@ class EventConsumer:
         rest_s = min(self._flush_max_s, max(self._flush_s, REST_PER_WRITE * (finished_s - started_s)))
         self._next_write_s = finished_s + rest_s
         self._held = self._held_bytes = 0
+        self._traces.clear()
         self._held_since_s = None
         self._written.set()
 

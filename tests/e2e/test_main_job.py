@@ -34,7 +34,9 @@ def test_an_administrator_logs_in(product: Product) -> None:
 def test_a_masked_completion_is_seen_in_every_feed(
     client: openai.OpenAI, management: Management, upstream: Upstream, key: dict[str, Any]
 ) -> None:
-    raw = client.chat.completions.with_raw_response.create(
+    scope = {name: key[name] for name in ("guardrail_id", "firewall_policy_id")}
+    own = management.call("POST", "/api/token", {"name": "main job", "credit_limit_usd": "1", **scope})
+    raw = client.with_options(api_key=own["key"]).chat.completions.with_raw_response.create(
         model="acme/small",
         messages=[{"role": "user", "content": "say:write to jo@example.com"}],
         tools=[{"type": "function", "function": {"name": "lookup", "parameters": {"type": "object"}}}],
@@ -57,7 +59,7 @@ def test_a_masked_completion_is_seen_in_every_feed(
     )
     management.eventually("/api/log", mine)
     account = management.eventually(
-        f"/api/ledger/accounts/{key['id']}", lambda account: account if account["settled_usd"] != "0" else None
+        f"/api/ledger/accounts/{own['id']}", lambda account: account if account["settled_usd"] != "0" else None
     )
     assert account["settled_usd"] == "0.00002"
 
