@@ -108,9 +108,7 @@ async def build(
     publisher = OutboxPublisher(database, outbox, log.producer("guardrail"), clock)
     auth = auth_pb2_grpc.AuthServiceStub(channels("auth"))
     allowed = parse_networks(settings.upstream_allow_cidrs)
-    limits = Limits(
-        timeout_max_ms=max(MIN_TIMEOUT_MS, settings.policy_deadline_ms - MARGIN_MS), allow_http=bool(allowed)
-    )
+    limits = Limits(timeout_max_ms=max(MIN_TIMEOUT_MS, settings.policy_deadline_ms - MARGIN_MS), dialled=allowed)
     policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), clock, box, limits)
     webhook = HttpWebhook(allowed, clock)
     judge = RelayJudge(relay_pb2_grpc.RelayServiceStub(channels("relay")))

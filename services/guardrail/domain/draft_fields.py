@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from services.common.networks import Address, Network, may_dial
 from services.guardrail.domain import entities, secrets
 from services.guardrail.domain.admission import check_pattern
 from services.guardrail.domain.attack import THRESHOLDS
@@ -33,6 +35,7 @@ EXTERNAL_TIMEOUT_MS = 2_000
 
 INPUT_ACTIONS = (Action.ANNOTATE, Action.SPOTLIGHT)
 _TAG = re.compile(r"\[[A-Z][A-Z0-9_]{1,31}\]\Z")
+_HEX_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 
 
@@ -41,8 +44,8 @@ class Limits:
     """What a deployment allows. The defaults admit whatever any deployment may have stored."""
 
     timeout_max_ms: int = 59_500
-    allow_http: bool = True
-    """Private ranges may be dialled, so a webhook there may be plain HTTP."""
+    dialled: tuple[Network, ...] | None = None
+    """Private ranges that a webhook may lie in, over plain HTTP too. None: wherever it lies is asked elsewhere."""
 
 
 def action_of(reader: Reader, value: Any, name: str, stage: str, *, maskable: bool = True) -> Action:
@@ -176,11 +179,31 @@ def _url(reader: Reader, limits: Limits) -> str:
         raise Refused(where, "is not a URL") from None
     if parts.scheme not in ("https", "http") or not host:
         raise Refused(where, "must be an https URL with a host")
-    if parts.scheme == "http" and not limits.allow_http:
+    if parts.scheme == "http" and limits.dialled == ():
         raise Refused(where, "must be https: this deployment allows no private range to be dialled")
     if "@" in parts.netloc or parts.fragment or port == 0:
         raise Refused(where, "must not hold credentials, a fragment or port 0")
+    if limits.dialled is not None and not _may_name(host, limits.dialled, public=parts.scheme == "https"):
+        raise Refused(where, "must not name an address that may not be dialled")
     return url
+
+
+def _may_name(host: str, allowed: tuple[Network, ...], *, public: bool) -> bool:
+    """False for a host that is a forbidden address; other names are judged by what they resolve to, when dialled.
+
+    Resolvers read `127.1`, `0x7f000001` and `2130706433` as addresses too, and `localhost` always as this machine.
+    """
+    name = host.rstrip(".")
+    try:
+        address: Address = ip_address(name.partition("%")[0])
+    except ValueError:
+        last = name.rpartition(".")[2]
+        if last.isdigit() or _HEX_NUMBER.fullmatch(last):
+            return False
+        if last != "localhost":
+            return True
+        address = IPv4Address("127.0.0.1")
+    return may_dial(address, allowed, public=public)
 
 
 def _required(reader: Reader, name: str, most: int) -> str:

@@ -164,7 +164,7 @@ async def harness(directory: Path, asked: Webhook | None = None) -> AsyncIterato
     await snapshot.refresh()
     producer, keys = FakeProducer(), FakeKeyNames()
     publisher = OutboxPublisher(database, outbox, producer, clock)
-    policies = Policies(database, snapshot, publisher, keys, clock, box, Limits(timeout_max_ms=4500))
+    policies = Policies(database, snapshot, publisher, keys, clock, box, Limits(timeout_max_ms=4500, dialled=LOOPBACK))
     judge, webhook, recorded = FakeJudge(), HttpWebhook(LOOPBACK, clock), FakeRecorded()
     servicer = GuardrailServicer(snapshot, policies, Rulings(judge, asked or webhook, deadline_ms=5000), KEY)
     trials = Trials(policies, recorded, clock, KEY)

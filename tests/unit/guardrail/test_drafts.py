@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.guardrail.domain.drafts import Refused, admit_rules, rule_json
+from services.common.networks import parse_networks
+from services.guardrail.domain.drafts import Limits, Refused, admit_rules, rule_json
 from tests.unit.guardrail.builders import rule
 
 
@@ -71,6 +72,37 @@ def test_a_refusal_names_the_field(draft: Any, field: str) -> None:
     with pytest.raises(Refused) as refused:
         admit(draft)
     assert refused.value.field == field
+
+
+INTERNAL = (
+    "10.1.2.3", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "169.254.169.254", "0.0.0.0", "[::1]",
+    "[::ffff:10.1.2.3]", "[fd00::1]", "[fe80::1%25eth0]", "[64:ff9b::a01:203]", "192.168.7.7", "224.0.0.1",
+    "localhost", "LOCALHOST.", "api.localhost", "10.1.2.3.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", INTERNAL)
+def test_a_webhook_at_an_internal_address_is_refused(host: str) -> None:
+    draft = rule(type="external", url=f"https://{host}:8443/judge", secret="s" * 16)
+    with pytest.raises(Refused) as refused:
+        admit_rules([draft], lambda: "new", limits=Limits(dialled=()))
+    assert (refused.value.field, "may not be dialled" in str(refused.value)) == ("rules.0.url", True)
+
+
+def test_a_webhook_may_lie_in_an_allowed_range_or_at_a_public_address() -> None:
+    limits = Limits(dialled=parse_networks("10.0.0.0/8,::1/128"))
+    urls = [
+        "http://10.1.2.3/", "https://10.1.2.3/", "http://[::1]/", "https://8.8.8.8/", "https://[2606:4700::1111]/",
+        "http://judge.internal/", "https://localhost.example/", "https://1.example/",
+    ]  # fmt: skip
+    drafts = [rule(type="external", url=url, secret="s" * 16) for url in urls]
+    assert [admitted.url for admitted in admit_rules(drafts, lambda: "new", limits=limits)] == urls
+    with pytest.raises(Refused, match="may not be dialled"):
+        admit_rules([rule(type="external", url="http://8.8.8.8/", secret="s" * 16)], lambda: "new", limits=limits)
+    with pytest.raises(Refused, match="must be https"):
+        admit_rules(
+            [rule(type="external", url="http://a.example/", secret="s" * 16)], lambda: "n", limits=Limits(dialled=())
+        )
 
 
 @pytest.mark.parametrize(

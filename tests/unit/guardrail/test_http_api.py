@@ -173,6 +173,45 @@ async def test_roles_and_workspaces(service: Harness, method: str, path: str, bo
     assert (await service.request(method, url, body, who=f"w1/{least}"))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/test", {"text": "a@example.com"}),
+        ("POST", "/evaluate", {"corpus": '{"text": "a@example.com", "stage": "input", "spans": []}'}),
+        ("POST", "/simulate", {"days": 1}),
+        ("POST", "/match/match_1/mark_fp", None),
+        ("POST", "/match/match_1/mark_fp", {"fingerprint": "f1"}),
+        ("DELETE", "/match/match_1/mark_fp", None),
+    ],
+)
+async def test_another_workspaces_guardrails_and_matches_are_unknown(
+    service: Harness, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    created = await service.create(rules=[rule()])
+    row = {
+        "id": "match_1", "guardrail_id": created["id"], "rule_id": created["rules"][0]["id"], "entity": "email",
+        "fingerprints": ["f1"],
+    }  # fmt: skip
+    service.recorded.matches["w1", "match_1"] = row
+    service.recorded.captured = []
+    sent = body if "mark_fp" in path else {**(body or {}), "guardrail_id": created["id"]}
+    statuses = []
+    for who in ("w2/OWNER", "w1/VIEWER", "", "w1/ADMIN"):
+        answer = await service.client.request(
+            method, f"/api/guardrail{path}", json=sent, headers={"Authorization": who}
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [404, 403, 401, 200]
+    _, listed = await service.request("GET", "/api/guardrail/suppressions", who="w2/OWNER")
+    assert listed["data"]["items"] == []
+
+
+async def test_a_webhooks_internal_address_is_refused_at_save(service: Harness) -> None:
+    bad = rule(type="external", url="https://192.168.7.7/", secret="s" * 16)
+    status, body = await service.request("POST", "/api/guardrail", {"name": "hook", "rules": [bad]})
+    assert (status, body["param"]) == (422, "rules.0.url")
+
+
 async def test_every_preset_is_accepted_as_it_is(service: Harness) -> None:
     _, body = await service.request("GET", "/api/guardrail/presets")
     assert [preset["name"] for preset in body["data"]["items"]] == [preset[0] for preset in PRESETS]
