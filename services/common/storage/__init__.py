@@ -4,11 +4,13 @@ from services.common.storage.counters import bump, change_counter, read_counter
 from services.common.storage.database import Database, insert_for
 from services.common.storage.migrations import Migration, add_missing
 from services.common.storage.outbox import OutboxPublisher, audit_envelope, outbox_add, outbox_table
+from services.common.storage.snapshot import PolledSnapshot
 
 __all__ = [
     "Database",
     "Migration",
     "OutboxPublisher",
+    "PolledSnapshot",
     "add_missing",
     "audit_envelope",
     "bump",

@@ -73,15 +73,16 @@ def _stored_settings(row: Any) -> StoredSettings:
     return StoredSettings(row.workspace_id, settings, row.version, row.webhook_url, row.webhook_secret)
 
 
-async def changed_since(conn: AsyncConnection, revision: int) -> list[Stored]:
-    """Policies and tombstones changed after `revision`, in order of change."""
-    query = sa.select(policies).where(policies.c.revision > revision).order_by(policies.c.revision)
+async def changed_since(conn: AsyncConnection, after: int, upto: int) -> list[Stored]:
+    """Policies and tombstones changed after one revision, up to another, in order of change."""
+    changed = policies.c.revision.between(after + 1, upto)
+    query = sa.select(policies).where(changed).order_by(policies.c.revision)
     return [_stored(row) for row in (await conn.execute(query)).all()]
 
 
-async def settings_changed_since(conn: AsyncConnection, revision: int) -> list[StoredSettings]:
-    """Settings changed after `revision`."""
-    query = sa.select(settings).where(settings.c.revision > revision)
+async def settings_changed_since(conn: AsyncConnection, after: int, upto: int) -> list[StoredSettings]:
+    """Settings changed after one revision, up to another."""
+    query = sa.select(settings).where(settings.c.revision.between(after + 1, upto))
     return [_stored_settings(row) for row in (await conn.execute(query)).all()]
 
 
