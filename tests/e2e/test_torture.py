@@ -33,6 +33,8 @@ KEYS, REFUSED_KEYS = int(os.environ.get("ORCA_TORTURE_KEYS", "6")), 2
 LONG_S = 40
 CAP_USD, BLOCKED_USD = (Decimal("0.05"), Decimal("0.02")) if SECONDS >= LONG_S else (Decimal("0.012"), Decimal("0.006"))
 NANO = 10**9
+# With many keys each gets few requests: dearer ones bring them to their caps all the same.
+PRICE_FACTOR = max(1, KEYS // 30)
 PATIENCE_S = 60
 
 
@@ -41,7 +43,7 @@ def provider() -> Iterator[BillingProvider]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = BillingProvider(SEED)
+    server = BillingProvider(SEED, PRICE_FACTOR)
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     yield server
     asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
@@ -61,7 +63,11 @@ def make_keys(management: Management, provider: BillingProvider) -> list[dict[st
     """Keys with caps of a few cents; some whose guardrail refuses answers, with a blocked limit of their own."""
     channel = {"name": "up", "base_url": provider.base_url, "api_key": "sk-up", "models": ["acme/small"]}
     management.call("POST", "/api/channel", channel)
-    price = {"input_usd_per_mtok": "1", "output_usd_per_mtok": "2", "max_output_tokens": MAX_OUTPUT}
+    price = {
+        "input_usd_per_mtok": str(PRICE_FACTOR),
+        "output_usd_per_mtok": str(2 * PRICE_FACTOR),
+        "max_output_tokens": MAX_OUTPUT,
+    }
     management.call("PUT", "/api/model/acme/small", {**price, "context_length": 8000})
     management.call("POST", "/api/ledger/workspace/credit", {"limit_usd": str(KEYS + REFUSED_KEYS)})
     rule = {"type": "keyword", "stage": "output", "action": "block", "terms": [FORBIDDEN]}

@@ -24,10 +24,14 @@ FORBIDDEN = "forbidden word"
 
 
 class BillingProvider:
-    """OpenAI-compatible. Bills a whole answer as soon as a request arrives, whatever becomes of it."""
+    """OpenAI-compatible. Bills a whole answer as soon as a request arrives, whatever becomes of it.
 
-    def __init__(self, seed: int) -> None:
+    A factor on its prices brings many keys to their caps within a short run.
+    """
+
+    def __init__(self, seed: int, price_factor: int = 1) -> None:
         self.bill: Counter[str] = Counter()
+        self.input_nano, self.output_nano = INPUT_NANO_PER_TOKEN * price_factor, OUTPUT_NANO_PER_TOKEN * price_factor
         self.answers = 0
         self._draw = random.Random(seed)
         self._runner: web.AppRunner | None = None
@@ -52,7 +56,7 @@ class BillingProvider:
         output = self._draw.choice((limit, self._draw.randint(1, limit)))
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": output}
         usage["total_tokens"] = usage["prompt_tokens"] + output
-        self.bill[body["user"]] += usage["prompt_tokens"] * INPUT_NANO_PER_TOKEN + output * OUTPUT_NANO_PER_TOKEN
+        self.bill[body["user"]] += usage["prompt_tokens"] * self.input_nano + output * self.output_nano
         self.answers += 1
         words = ["word"] * 20
         if "refuse me" in body["messages"][-1]["content"]:

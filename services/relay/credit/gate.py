@@ -27,6 +27,8 @@ from services.relay.ports import KeyEntry
 log = logging.getLogger("orca.relay.credit")
 
 IDLE_S = 60.0
+STOP_GRACE_S = 10.0
+"""A ledger that has just come back has its backlog to work through; the pod's own grace period leaves room for this."""
 WORKSPACES_PER_RENEW = 2000
 GATHER_S = 0.01
 """Spends reach the journal right after they are settled; this pause gathers releases in one call."""
@@ -65,7 +67,7 @@ class LeaseCreditGate:
         """Starts the background: renewals and releases."""
         self._loop = asyncio.create_task(self._run(), name="relay-credit")
 
-    async def stop(self, grace_s: float = 5.0) -> None:
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Admits nothing more, waits for what is in flight and gives every lease back, within the grace period.
 
         What cannot be closed in time stays in the lease log for a successor.
@@ -79,9 +81,11 @@ class LeaseCreditGate:
         while True:
             for account in self._keeper.accounts.values():
                 account.retire()
+            # Each in its own right: acquires that the ledger does not answer keep no lease from going back.
+            with contextlib.suppress(OrcaError):
+                await self._keeper.settle_unfinished(at_once=True)
             with contextlib.suppress(OrcaError):
                 await self._keeper.release_closed()
-                await self._keeper.settle_unfinished(at_once=True)
             left = self._keeper.pending()
             if not left or asyncio.get_running_loop().time() >= deadline_s:
                 break

@@ -25,7 +25,13 @@ from services.relay.credit.ports import LeaseLog, Orphans
 log = logging.getLogger("orca.relay.credit")
 
 BATCH_MAX = 1000
+RELEASE_MAX = 64
+"""Leases in one Release: so few that a busy ledger closes them within a call's deadline. A call that comes too late
+closes none, and would be repeated as large as it was."""
 UNANSWERED_MAX = 10_000
+SETTLE_MAX = 64
+"""Unanswered acquires asked about in one go: a slow ledger must not keep leases from being renewed meanwhile."""
+SIDE_BY_SIDE_MAX = 16
 
 
 class LeaseKeeper:
@@ -125,9 +131,11 @@ class LeaseKeeper:
             and not lease.reserved
             and lease.lease_id not in self._releasing
             and self._log.recorded(lease.lease_id) >= lease.sequence
-        ][:BATCH_MAX]
-        if not ready:
-            return
+        ]
+        for first in range(0, len(ready), RELEASE_MAX):
+            await self._give_back(ready[first : first + RELEASE_MAX])
+
+    async def _give_back(self, ready: Sequence[HeldLease]) -> None:
         finals = {lease.lease_id: lease.used for lease in ready}
         self._releasing |= finals.keys()
         try:
@@ -154,26 +162,40 @@ class LeaseKeeper:
         self._orphans += orphans
 
     async def settle_unfinished(self, at_once: bool = False) -> None:
-        """Asks again for answers that never came, and closes predecessors' leases.
+        """Asks again for answers that never came, a few in each call, and closes predecessors' leases.
 
         An acquire younger than its deadline may still be under way; `at_once` says that none is.
         """
         async with self._settling:
             now_s = self._clock.monotonic_s()
-            for request, sent_s in list(islice(self._unanswered.values(), BATCH_MAX)):
-                if not at_once and now_s - sent_s < self._timeout_s:
-                    continue
-                granted = list(self._granted(await self._call(self._ledger.Acquire, request)))
-                for lease in granted:
-                    # Nobody waits for it any more.
-                    self._take_up(lease, sent_s).closing = True
-                self._answered(request, [lease.lease_id for lease in granted])
+            waiting = [asked for asked in self._unanswered.values() if at_once or now_s - asked[1] >= self._timeout_s][
+                :SETTLE_MAX
+            ]
+            for first in range(0, len(waiting), SIDE_BY_SIDE_MAX):
+                asked_again = [self._ask_again(*asked) for asked in waiting[first : first + SIDE_BY_SIDE_MAX]]
+                # All of them end before a failure ends the round: none is left running behind the lock.
+                results = await asyncio.gather(*asked_again, return_exceptions=True)
+                for failure in (result for result in results if isinstance(result, BaseException)):
+                    raise failure
             for _ in range(len(self._orphans)):
                 orphans = self._orphans[0]
                 left = await self._close(orphans)
                 self._orphans.pop(0)
                 if left:
                     self._orphans.append(Orphans(orphans.replica_id, left))
+
+    async def _ask_again(self, request: ledger_pb2.AcquireRequest, sent_s: float) -> None:
+        """Gives back what an acquire without an answer was granted: nobody waits for it any more."""
+        try:
+            granted = list(self._granted(await self._call(self._ledger.Acquire, request)))
+        except OrcaError as error:
+            if error.status >= 500:
+                raise
+            # Refused for good (its key is gone): nothing was granted.
+            granted = []
+        for lease in granted:
+            self._take_up(lease, sent_s).closing = True
+        self._answered(request, [lease.lease_id for lease in granted])
 
     async def _close(self, orphans: Orphans) -> dict[str, int]:
         """Closes a predecessor's leases; those that the ledger does not close yet."""
@@ -197,7 +219,7 @@ class LeaseKeeper:
             for lease_id in late:
                 finals.setdefault(lease_id, 0)
         ids = iter(list(finals))
-        while batch := list(islice(ids, BATCH_MAX)):
+        while batch := list(islice(ids, RELEASE_MAX)):
             for lease_id in await self._release(orphans.replica_id, {i: finals[i] for i in batch}):
                 del finals[lease_id]
         return finals

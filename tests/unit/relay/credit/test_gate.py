@@ -12,10 +12,11 @@ import pytest
 
 from orca.auth.v1.auth_pb2 import KeyRecord, WorkspaceRecord
 from orca.events.v1.events_pb2 import Envelope, Spend
-from services.common.errors import OrcaError, Unavailable
+from services.common.errors import NotFound, OrcaError, Unavailable
 from services.ledger.domain.model import Amounts
 from services.ledger.storage.limits import set_workspace_limit
 from services.relay.credit import CreditRefused, LeaseCreditGate
+from services.relay.credit.keeper import RELEASE_MAX, SIDE_BY_SIDE_MAX
 from services.relay.ports import KeyEntry
 from tests.support.clock import ManualClock
 from tests.unit.ledger.harness import ACCOUNT, GRACE_S, KEY, TTL_S, WORKSPACE, Ledger, open_ledger, record
@@ -67,6 +68,15 @@ def key(limit: int | None = 1_000, *, blocked: int | None = None, version: int =
         found.credit_limit_nano_usd = limit
     if blocked is not None:
         found.blocked_output_limit_nano_usd = blocked
+    return KeyEntry(found, WorkspaceRecord(workspace_id=WORKSPACE), ())
+
+
+def key_of(number: int) -> KeyEntry:
+    """One of many keys with an account of its own."""
+    found = KeyRecord(
+        key_id=f"key_{number}", workspace_id=WORKSPACE, account_id=f"acc_{number}", version=1, enabled=True,
+        credit_limit_nano_usd=1_000,
+    )  # fmt: skip
     return KeyEntry(found, WorkspaceRecord(workspace_id=WORKSPACE), ())
 
 
@@ -366,3 +376,56 @@ class TestLifeOfALease:
         await gate.round()
         await gate.round()
         assert (await rig.ledger.amounts()).held == 0
+
+    async def test_many_lost_answers_are_asked_for_side_by_side_and_go_back_in_small_calls(self, rig: Rig) -> None:
+        # More than one Release, and whole groups: the fake answers only when a whole group asks at once.
+        many = 5 * SIDE_BY_SIDE_MAX
+        released: list[int] = []
+        group = asyncio.Barrier(SIDE_BY_SIDE_MAX)
+
+        class Lossy(Stub):
+            def __getattr__(self, name: str) -> Any:
+                inner = super().__getattr__(name)
+
+                async def method(request: Any, timeout: float, metadata: Any) -> Any:
+                    answer = await inner(request, timeout=timeout, metadata=metadata)
+                    if name == "Release":
+                        released.append(len(request.leases))
+                    if name == "Acquire":
+                        if self.calls.count("Acquire") <= many:
+                            raise Unavailable("the answer was lost")
+                        await group.wait()
+                    return answer
+
+                return method
+
+        gate = LeaseCreditGate(Lossy(rig.ledger), "relay_9", rig.clock, workspaces=lambda: [WORKSPACE], wait_s=0)
+        await gate.round()
+        lost = await asyncio.gather(*(gate.reserve(key_of(n), 100) for n in range(many)), return_exceptions=True)
+        assert [type(error) for error in lost] == [Unavailable] * many
+        async with asyncio.timeout(20):
+            await gate.stop(grace_s=20)
+        assert sum(released) == many
+        assert max(released) <= RELEASE_MAX
+        assert {(await rig.ledger.amounts(f"acc_{n}")).held for n in range(many)} == {0}
+
+    async def test_a_lost_answer_of_a_key_that_is_gone_does_not_keep_the_others(self, rig: Rig) -> None:
+        class Lossy(Stub):
+            def __getattr__(self, name: str) -> Any:
+                inner = super().__getattr__(name)
+
+                async def method(request: Any, timeout: float, metadata: Any) -> Any:
+                    if name == "Acquire" and request.key_id == "key_1" and self.calls.count("Acquire") > 1:
+                        raise NotFound("no such key")
+                    answer = await inner(request, timeout=timeout, metadata=metadata)
+                    if name == "Acquire" and self.calls.count("Acquire") <= 2:
+                        raise Unavailable("the answer was lost")
+                    return answer
+
+                return method
+
+        gate = LeaseCreditGate(Lossy(rig.ledger), "relay_9", rig.clock, workspaces=lambda: [WORKSPACE], wait_s=0)
+        await gate.round()
+        await asyncio.gather(*(gate.reserve(key_of(n), 100) for n in (1, 2)), return_exceptions=True)
+        await gate.stop(grace_s=1)
+        assert (await rig.ledger.amounts("acc_2")).held == 0
