@@ -17,7 +17,7 @@ from typing import Any
 from orca.auth.v1.auth_pb2 import KeyRecord
 from orca.ledger.v1 import ledger_pb2
 from services.common.clock import Clock
-from services.common.errors import OrcaError, TooMany, Unavailable
+from services.common.errors import OrcaError, Unavailable
 from services.relay.credit.keeper import LeaseKeeper
 from services.relay.credit.ports import CreditRefused, LeaseLog, NullLeaseLog, Orphans
 from services.relay.credit.refill import HELD, Needs, Refiller, blocked_account, blocked_limit
@@ -209,7 +209,7 @@ class LeaseCreditGate:
 
         answer = await self._refiller.obtain(entry.key, amount, needs, attach)
         if answer is not None:
-            raise _held() if answer.refusal in HELD else _refused(answer)
+            raise _held(answer) if answer.refusal in HELD else _refused(answer)
 
     def _refuse_while_stopping(self) -> None:
         if self._stopping:
@@ -298,8 +298,15 @@ class LeaseCreditGate:
             del self._limits[account_id]
 
 
-def _held() -> TooMany:
-    return TooMany("credit is held by other requests", code="credit_held", type="insufficient_quota", retry_after_s=1)
+def _held(answer: ledger_pb2.AcquireResponse) -> CreditRefused:
+    return CreditRefused(
+        "credit is held by other requests",
+        code="credit_held",
+        status=429,
+        retry_after_s=1,
+        remaining_nano_usd=answer.remaining_nano_usd,
+        clampable_nano_usd=answer.clampable_nano_usd,
+    )
 
 
 def _beyond_blocked_limit(remaining: int, clampable: int) -> CreditRefused:

@@ -10,7 +10,7 @@ from services.common.errors import OrcaError
 
 
 class CreditRefused(OrcaError):
-    """402: the worst case does not fit what is left.
+    """402: the worst case does not fit what is left. 429 `credit_held`: other requests' holds alone stand in the way.
 
     `remaining_nano_usd`: limit − settled − unconfirmed − forfeited − held of the refusing account;
     `clampable_nano_usd`: the same without held, which a lowered output limit may use.
@@ -19,8 +19,17 @@ class CreditRefused(OrcaError):
     default_status = 402
     default_code = "credit_limit_exceeded"
 
-    def __init__(self, message: str, *, code: str, remaining_nano_usd: int, clampable_nano_usd: int) -> None:
-        super().__init__(message, code=code, type="insufficient_quota")
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        remaining_nano_usd: int,
+        clampable_nano_usd: int,
+        status: int = 402,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status, type="insufficient_quota", retry_after_s=retry_after_s)
         self.remaining_nano_usd = remaining_nano_usd
         self.clampable_nano_usd = clampable_nano_usd
 

@@ -119,9 +119,11 @@ class Dispatcher:
         if x.reservation is None:
             raise RuntimeError("nothing was reserved")
         try:
-            await x.reservation.top_up(case.amount_nano_usd, x.unknown_nano_usd)
             if x.may_refuse_output:
                 await x.reservation.cover_refusal(case.amount_nano_usd)
+            # Nothing is waited for between this and the record: a lease that an earlier attempt is recorded under
+            # must not go back before the record names its successor.
+            await x.reservation.top_up(case.amount_nano_usd, x.unknown_nano_usd)
         except OrcaError as refused:
             raise named(refused, x, case) from None
         x.attempts += 1

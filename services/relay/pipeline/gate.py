@@ -177,7 +177,7 @@ class Gate:
                 x.reservation = await self._credit.reserve(x.key, case.amount_nano_usd)
             except OrcaError as again:
                 refused, left = again, getattr(again, "clampable_nano_usd", None)
-                if left is None:
+                if left is None or again.status != 402:
                     break
                 clampable = left
                 continue
@@ -198,13 +198,21 @@ def unbounded(x: Exchange) -> OrcaError:
 
 
 def named(refused: OrcaError, x: Exchange, case: WorstCase) -> OrcaError:
-    """The same refusal with a message that names the worst case, the remainder and what would fit."""
-    if refused.status != 402:
+    """The same refusal with a message that names the worst case, the remainder and what would fit.
+
+    Where others' holds alone stand in the way (429), the remainder is what lies beside them."""
+    left = getattr(refused, "remaining_nano_usd" if refused.status == 429 else "clampable_nano_usd", None)
+    if refused.status != 402 and left is None:
         return refused
     message = f"{refused.message}; the request can cost up to {format_usd(case.amount_nano_usd)} USD"
-    left = getattr(refused, "clampable_nano_usd", None)
     if left is not None:
         fits = largest_output(left, case, x.shape, x.price)
         message += f", {format_usd(max(0, left))} USD remain"
         message += f", the largest max_completion_tokens that fits is {fits}"
-    return OrcaError(message, code=refused.code, status=402, type="insufficient_quota")
+    return OrcaError(
+        message,
+        code=refused.code,
+        status=refused.status,
+        type="insufficient_quota",
+        retry_after_s=refused.retry_after_s,
+    )

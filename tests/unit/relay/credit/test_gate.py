@@ -140,9 +140,10 @@ class TestReserve:
 
     async def test_a_hold_that_stays_is_429_credit_held(self, rig: Rig) -> None:
         await rig.gate.reserve(key(100), 80)
-        with pytest.raises(OrcaError) as refused:
+        with pytest.raises(CreditRefused) as refused:
             await rig.gate.reserve(key(100), 80)
         assert (refused.value.status, refused.value.code, refused.value.retry_after_s) == (429, "credit_held", 1)
+        assert (refused.value.remaining_nano_usd, refused.value.clampable_nano_usd) == (20, 100)
 
     async def test_another_replicas_idle_lease_is_given_back_in_time(self, rig: Rig) -> None:
         other = rig.another("relay_2")

@@ -66,6 +66,14 @@ class Refused(OrcaError):
         self.clampable_nano_usd = clampable
 
 
+class Held(OrcaError):
+    """The 429 of a key whose credit others hold."""
+
+    def __init__(self, remaining: int) -> None:
+        super().__init__("credit is held by other requests", code="credit_held", status=429, retry_after_s=1)
+        self.remaining_nano_usd, self.clampable_nano_usd = remaining, remaining + 10**6
+
+
 @dataclass
 class FakeReservation:
     credit: FakeCredit
@@ -77,8 +85,11 @@ class FakeReservation:
         if self.credit.limit is not None and amount > self.credit.limit:
             raise Refused(self.credit.limit)
         self.amount_nano_usd = max(self.amount_nano_usd, amount)
+        # Whatever else runs in the loop from now on, such as the background that gives leases back.
+        asyncio.get_running_loop().call_soon(self.credit.timeline.append, "others ran")
 
     async def cover_refusal(self, worst_case_nano_usd: int) -> None:
+        await asyncio.sleep(0)
         limit = self.credit.blocked_limit
         if limit is not None and worst_case_nano_usd > limit:
             raise Refused(limit, "blocked_output_limit")
@@ -98,7 +109,10 @@ class FakeReservation:
 class FakeCredit:
     limit: int | None = None
     blocked_limit: int | None = None
+    beside_holds: int | None = None
+    """What others' holds leave; None: they hold nothing."""
     reservations: list[FakeReservation] = field(default_factory=list)
+    timeline: list[str] = field(default_factory=list)
 
     async def capped(self, entry: KeyEntry) -> bool:
         return self.limit is not None
@@ -106,6 +120,8 @@ class FakeCredit:
     async def reserve(self, entry: KeyEntry, worst_case_nano_usd: int) -> FakeReservation:
         if self.limit is not None and worst_case_nano_usd > self.limit:
             raise Refused(self.limit)
+        if self.beside_holds is not None and worst_case_nano_usd > self.beside_holds:
+            raise Held(self.beside_holds)
         self.reservations.append(FakeReservation(self, worst_case_nano_usd))
         return self.reservations[-1]
 
@@ -116,6 +132,7 @@ class FakeJournal:
     opened: list[OpenAttempt] = field(default_factory=list)
     finished: list[tuple[str, list[tuple[str, bytes, Envelope]]]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    timeline: list[str] = field(default_factory=list)
 
     def admit(self) -> None:
         if self.full:
@@ -123,6 +140,7 @@ class FakeJournal:
 
     def open_attempt(self, attempt: OpenAttempt) -> None:
         self.opened.append(attempt)
+        self.timeline.append("recorded")
 
     def finish(self, request_id: str, events: Sequence[tuple[str, bytes, Envelope]]) -> None:
         self.finished.append((request_id, list(events)))
@@ -385,6 +403,7 @@ class Relay:
         routes = tuple((item, "upstream-model") for item in channels or (channel("builtin:echo"),))
         self.directory = FakeDirectory(entry, {record.model_id: ModelRoute(record.model_id, record, routes)})
         self.credit, self.journal, self.limiter = FakeCredit(), FakeJournal(), FakeLimiter()
+        self.timeline = self.credit.timeline = self.journal.timeline
         self.guardrail, self.firewall = FakeGuardrail(), FakeFirewall()
         self.servers = LoopbackServer(), LoopbackServer()
         guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(plane or self.guardrail, self.servers[0])  # type: ignore

@@ -327,6 +327,25 @@ async def test_the_blocked_limit_is_checked_when_the_answer_may_be_refused() -> 
     assert "0 USD remain, the largest max_completion_tokens that fits is 0" in refused.json["error"]["message"]
 
 
+async def test_nothing_runs_between_the_move_to_other_leases_and_the_attempts_record() -> None:
+    relay = Relay()
+    relay.guardrail.may_refuse_output = True
+    assert (await relay.call(body=chat())).status == 200
+    assert relay.timeline[0] == "recorded"
+
+
+async def test_credit_that_others_hold_names_what_they_leave() -> None:
+    relay = Relay()
+    relay.credit.limit, relay.credit.beside_holds = 10**9, 0
+    refused = await relay.call(body=chat())
+    assert refused.error == (429, "credit_held")
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json["error"]["type"] == "insufficient_quota"
+    message = refused.json["error"]["message"]
+    assert message.startswith("credit is held by other requests; the request can cost up to ")
+    assert message.endswith(" USD, 0 USD remain, the largest max_completion_tokens that fits is 0")
+
+
 async def test_usage_that_contradicts_itself_is_estimated_and_excess_is_overrun() -> None:
     bad = {"prompt_tokens": 5, "completion_tokens": -1, "total_tokens": 4}
     huge = {"prompt_tokens": 10**6, "completion_tokens": 0, "total_tokens": 10**6}
