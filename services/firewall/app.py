@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import grpc.aio
 from fastapi import FastAPI
@@ -18,8 +17,9 @@ from orca.ledger.v1 import ledger_pb2_grpc
 from services.common.clock import Clock, SystemClock
 from services.common.eventlog.ports import EventLog
 from services.common.http import GrpcAuthenticator
+from services.common.key_names import AuthKeyNames
 from services.common.networks import parse_networks
-from services.common.rpc import RpcServer, call
+from services.common.rpc import RpcServer
 from services.common.storage import Database, OutboxPublisher
 from services.firewall.approvals import Approvals
 from services.firewall.approvals_api import add_approvals
@@ -49,23 +49,6 @@ from services.firewall.snapshot import Snapshot
 from services.firewall.storage.tables import MIGRATIONS, metadata, outbox
 from services.firewall.vault import Vault
 from services.firewall.webhooks import Sender
-
-KEYS_TIMEOUT_S = 5.0
-
-
-class AuthKeyNames:
-    """`KeyNames` over auth's gRPC."""
-
-    def __init__(self, stub: Any) -> None:
-        self._stub = stub
-
-    async def naming(self, workspace_id: str, policy_id: str) -> Sequence[tuple[str, str]]:
-        """See `ports.KeyNames`."""
-        request = auth_pb2.KeysNamingRequest(
-            workspace_id=workspace_id, plane=auth_pb2.PLANE_FIREWALL, policy_id=policy_id
-        )
-        answer = await call(self._stub.KeysNaming, request, timeout_s=KEYS_TIMEOUT_S)
-        return [(key.key_id, key.name) for key in answer.keys]
 
 
 @dataclass
@@ -127,7 +110,7 @@ async def build(
     publisher = OutboxPublisher(database, outbox, log.producer("firewall"), clock)
     guardrail = guardrail_pb2_grpc.GuardrailServiceStub(channels("guardrail"))
     entities = Entities(guardrail)
-    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), entities, clock)
+    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth, auth_pb2.PLANE_FIREWALL), entities, clock)
     sender = Sender(database, vault, clock, parse_networks(settings.upstream_allow_cidrs))
     approvals = Approvals(database, vault, publisher, clock)
     counters = Counters(database, clock)

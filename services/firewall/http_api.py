@@ -25,6 +25,7 @@ from services.common.http import (
     ok,
     require,
 )
+from services.common.storage import HistoryRow
 from services.firewall.domain.diff import diff
 from services.firewall.domain.engine import Call, CompiledPolicy, Judgement
 from services.firewall.domain.model import CALL_SURFACES, Policy, Surface, Verdict
@@ -35,7 +36,7 @@ from services.firewall.hook_api import checked_tool_name, checked_unicode, raw_a
 from services.firewall.policies import Policies, checked_name, policy_warnings, shown, verdict_of
 from services.firewall.simulation import Simulator
 from services.firewall.snapshot import Snapshot
-from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
+from services.firewall.storage.queries import Stored, StoredSettings
 from services.firewall.vault import WEBHOOK, Vault
 from services.firewall.webhooks import Sender, checked_secret, checked_url
 

@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.clock import Clock
 from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
-from services.common.storage import Database, OutboxPublisher, bump, outbox_add
+from services.common.key_names import KeyNames
+from services.common.storage import Database, HistoryRow, OutboxPublisher, bump, outbox_add
 from services.firewall import events
 from services.firewall.domain.drafts import Refused, admit_rules, admit_verdict, rule_from_json, rule_json, warnings
 from services.firewall.domain.model import Policy, Rule, Settings, Verdict
 from services.firewall.entities import Entities
-from services.firewall.ports import KeyNames
 from services.firewall.snapshot import Snapshot
 from services.firewall.storage import queries
-from services.firewall.storage.queries import HistoryRow, Stored, StoredSettings
+from services.firewall.storage.queries import Stored, StoredSettings
 from services.firewall.storage.tables import counter, outbox
 
 MAX_PER_WORKSPACE = 500
@@ -53,7 +53,7 @@ class Policies:
     async def page(self, workspace_id: str, after: str, limit: int) -> list[Stored]:
         """Policies by creation."""
         async with self._database.read() as conn:
-            return await queries.page(conn, workspace_id, after, limit)
+            return await queries.policies.page(conn, workspace_id, after, limit)
 
     async def get(self, workspace_id: str, policy_id: str) -> Stored:
         """Raises NotFound."""
@@ -67,7 +67,7 @@ class Policies:
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             revision = await bump(tx, counter)
-            if await queries.count(tx, workspace_id) >= MAX_PER_WORKSPACE:
+            if await queries.policies.count(tx, workspace_id) >= MAX_PER_WORKSPACE:
                 raise Conflict(f"a workspace has at most {MAX_PER_WORKSPACE} firewall policies")
             stored = Stored(policy, now_us, now_us, revision)
             await self._write(tx, stored, "create", actor_id, new=True)
@@ -121,13 +121,13 @@ class Policies:
         """Versions, newest first. Raises NotFound."""
         async with self._database.read() as conn:
             await _found(conn, workspace_id, policy_id)
-            return await queries.history_page(conn, workspace_id, policy_id, before, limit)
+            return await queries.policies.history_page(conn, workspace_id, policy_id, before, limit)
 
     async def version(self, workspace_id: str, policy_id: str, version: int) -> HistoryRow:
         """One version. Raises NotFound."""
         async with self._database.read() as conn:
             await _found(conn, workspace_id, policy_id)
-            row = await queries.history_version(conn, workspace_id, policy_id, version)
+            row = await queries.policies.history_version(conn, workspace_id, policy_id, version)
         if row is None:
             raise NotFound(f"the firewall policy has no version {version}")
         return row
@@ -135,7 +135,7 @@ class Policies:
     async def exists(self, workspace_id: str, policy_id: str) -> bool:
         """True when the workspace owns it, enabled or not."""
         async with self._database.read() as conn:
-            return await queries.find(conn, workspace_id, policy_id) is not None
+            return await queries.policies.find(conn, workspace_id, policy_id) is not None
 
     async def settings(self, workspace_id: str) -> StoredSettings:
         """The workspace's settings, or the defaults."""
@@ -203,29 +203,29 @@ class Policies:
     ) -> None:
         policy = stored.policy
         if not stored.deleted:
-            if await queries.name_taken(tx, policy.workspace_id, policy.name, policy.id):
+            if await queries.policies.name_taken(tx, policy.workspace_id, policy.name, policy.id):
                 raise Conflict(f"name: a firewall policy named {policy.name!r} exists already", param="name")
             if policy.is_default:
                 await self._demote_other(tx, stored, actor_id)
         try:
-            await queries.put(tx, stored, new=new)
+            await queries.policies.put(tx, stored, new=new)
         except IntegrityError:
             raise Conflict("another change came first; try again") from None
         await self._record(tx, stored, operation, actor_id)
 
     async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
         """A workspace has one default: the swap is part of the winner's transaction."""
-        other = await queries.other_default(tx, winner.policy.workspace_id, winner.policy.id)
+        other = await queries.policies.other_default(tx, winner.policy.workspace_id, winner.policy.id)
         if other is None:
             return
         demoted = replace(other.policy, is_default=False, version=other.policy.version + 1)
         stored = Stored(demoted, other.created_at_us, winner.updated_at_us, winner.revision)
-        await queries.put(tx, stored, new=False)
+        await queries.policies.put(tx, stored, new=False)
         await self._record(tx, stored, "update", actor_id)
 
     async def _record(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str) -> None:
         policy = stored.policy
-        await queries.add_history(tx, policy, operation, actor_id, shown(stored), stored.updated_at_us)
+        await queries.policies.add_history(tx, policy, operation, actor_id, shown(stored), stored.updated_at_us)
         audit = events.policy_audit(policy, f"firewall_policy_{operation}", actor_id, self._clock)
         await outbox_add(tx, outbox, topic=events.AUDIT, key=policy.workspace_id, envelope=audit)
         config = events.policy_config(policy, "update" if operation == "revert" else operation, self._clock)
@@ -304,7 +304,7 @@ def _changed(policy: Policy, fields: Mapping[str, Any], rules: tuple[Rule, ...])
 
 
 async def _found(conn: AsyncConnection, workspace_id: str, policy_id: str) -> Stored:
-    stored = await queries.find(conn, workspace_id, policy_id)
+    stored = await queries.policies.find(conn, workspace_id, policy_id)
     if stored is None:
         raise NotFound("no such firewall policy")
     return stored

@@ -85,7 +85,7 @@ class Postures:
         return await self.current(workspace_id)
 
     async def _apply(self, change: _Change, posture: Posture) -> Posture:
-        default = await queries.other_default(change.tx, change.workspace_id, "")
+        default = await queries.policies.other_default(change.tx, change.workspace_id, "")
         managed = await self._managed(change)
         settings = await self._observe(change, posture.level == "permissive")
         posture = replace(posture, settings=settings, managed_id=managed.policy.id if managed else "")
@@ -143,7 +143,7 @@ class Postures:
         last = await postures.latest(change.tx, change.workspace_id)
         if last is None or not last.managed_id:
             return None
-        row = await queries.find(change.tx, change.workspace_id, last.managed_id)
+        row = await queries.policies.find(change.tx, change.workspace_id, last.managed_id)
         version = next((item["version"] for item in last.touched if item["id"] == last.managed_id), None)
         return row if row is not None and version in (None, row.policy.version) else None
 
@@ -160,7 +160,7 @@ class Postures:
     async def _free_name(self, change: _Change) -> str:
         for number in range(1, NAMES_MAX):
             name = NAME if number == 1 else f"{NAME} {number}"
-            if not await queries.name_taken(change.tx, change.workspace_id, name, ""):
+            if not await queries.policies.name_taken(change.tx, change.workspace_id, name, ""):
                 return name
         raise Conflict("too many firewall policies are named like the level's")
 
@@ -191,7 +191,10 @@ class Postures:
         return await self.current(workspace_id)
 
     async def _restore_all(self, change: _Change, posture: Posture, attached: set[str], *, force: bool) -> None:
-        rows = {item["id"]: await queries.find(change.tx, change.workspace_id, item["id"]) for item in posture.touched}
+        rows = {
+            item["id"]: await queries.policies.find(change.tx, change.workspace_id, item["id"])
+            for item in posture.touched
+        }
         settings = await queries.read_settings(change.tx, change.workspace_id)
         changed = settings.settings.observe_mode != posture.settings["after"] or any(
             (row := rows[item["id"]]) is None or row.policy.version != item["version"] for item in posture.touched

@@ -43,7 +43,7 @@ class Snapshot(PolledSnapshot[_Changes]):
 
     async def _read(self, conn: AsyncConnection, after: int, upto: int) -> _Changes:
         return _Changes(
-            await queries.changed_since(conn, after, upto), await queries.settings_changed_since(conn, after, upto)
+            await queries.policies.changed(conn, after, upto), await queries.settings_changed_since(conn, after, upto)
         )
 
     async def _apply(self, changes: _Changes) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import grpc.aio
 from fastapi import FastAPI
@@ -17,8 +16,9 @@ from orca.relay.v1 import relay_pb2_grpc
 from services.common.clock import Clock, SystemClock
 from services.common.eventlog.ports import EventLog
 from services.common.http import GrpcAuthenticator
+from services.common.key_names import AuthKeyNames
 from services.common.networks import parse_networks
-from services.common.rpc import RpcServer, call
+from services.common.rpc import RpcServer
 from services.common.storage import Database, OutboxPublisher
 from services.guardrail.domain import gate, secrets
 from services.guardrail.domain.attack import scorer
@@ -37,23 +37,7 @@ from services.guardrail.suppressions import Suppressions
 from services.guardrail.trials import Trials
 from services.guardrail.webhook import HttpWebhook
 
-KEYS_TIMEOUT_S = 5.0
 _KEY_MIN = 32
-
-
-class AuthKeyNames:
-    """`KeyNames` over auth's gRPC."""
-
-    def __init__(self, stub: Any) -> None:
-        self._stub = stub
-
-    async def naming(self, workspace_id: str, guardrail_id: str) -> Sequence[tuple[str, str]]:
-        """See `ports.KeyNames`."""
-        request = auth_pb2.KeysNamingRequest(
-            workspace_id=workspace_id, plane=auth_pb2.PLANE_GUARDRAIL, policy_id=guardrail_id
-        )
-        answer = await call(self._stub.KeysNaming, request, timeout_s=KEYS_TIMEOUT_S)
-        return [(key.key_id, key.name) for key in answer.keys]
 
 
 @dataclass
@@ -109,7 +93,7 @@ async def build(
     auth = auth_pb2_grpc.AuthServiceStub(channels("auth"))
     allowed = parse_networks(settings.upstream_allow_cidrs)
     limits = Limits(timeout_max_ms=max(MIN_TIMEOUT_MS, settings.policy_deadline_ms - MARGIN_MS), dialled=allowed)
-    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth), clock, box, limits)
+    policies = Policies(database, snapshot, publisher, AuthKeyNames(auth, auth_pb2.PLANE_GUARDRAIL), clock, box, limits)
     webhook = HttpWebhook(allowed, clock)
     judge = RelayJudge(relay_pb2_grpc.RelayServiceStub(channels("relay")))
     rulings = Rulings(judge, webhook, deadline_ms=settings.policy_deadline_ms)

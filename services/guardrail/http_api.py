@@ -20,6 +20,7 @@ from services.common.http import (
     ok,
     require,
 )
+from services.common.storage import HistoryRow
 from services.guardrail.domain import drafts, entities, secrets
 from services.guardrail.domain.diff import diff
 from services.guardrail.domain.draft_fields import RULE_TYPES
@@ -28,7 +29,6 @@ from services.guardrail.domain.presets import presets
 from services.guardrail.http_suppressions import add_suppressions
 from services.guardrail.http_trials import add_trials
 from services.guardrail.policies import Policies, is_id, shown
-from services.guardrail.storage.queries import HistoryRow
 from services.guardrail.suppressions import Suppressions
 from services.guardrail.trials import Trials
 
@@ -129,7 +129,7 @@ def _add_objects(api: FastAPI, policies: Policies) -> None:
         rows = await policies.page(principal.workspace_id, after, page.limit + 1)
         more = len(rows) > page.limit
         rows = rows[: page.limit]
-        cursor = encode_cursor([rows[-1].guardrail.id]) if more else None
+        cursor = encode_cursor([rows[-1].policy.id]) if more else None
         return ok({"items": [shown(row) for row in rows], "next_cursor": cursor})
 
     @api.post("/api/guardrail")

@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.clock import Clock
 from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
-from services.common.storage import Database, OutboxPublisher, bump, outbox_add
+from services.common.key_names import KeyNames
+from services.common.storage import Database, HistoryRow, OutboxPublisher, bump, outbox_add
 from services.guardrail import events
 from services.guardrail.domain.drafts import Limits, Refused, admit_rules
 from services.guardrail.domain.model import Guardrail, Rule
-from services.guardrail.ports import KeyNames
 from services.guardrail.sealing import SecretBox
 from services.guardrail.snapshot import Snapshot
 from services.guardrail.storage import queries, rule_secrets
-from services.guardrail.storage.queries import HistoryRow, Stored
+from services.guardrail.storage.queries import Stored
 from services.guardrail.storage.tables import counter, outbox
 
 MAX_PER_WORKSPACE = 500
@@ -53,7 +53,7 @@ class Policies:
     async def page(self, workspace_id: str, after: str, limit: int) -> list[Stored]:
         """Guardrails by creation."""
         async with self._database.read() as conn:
-            return await queries.page(conn, workspace_id, after, limit)
+            return await queries.guardrails.page(conn, workspace_id, after, limit)
 
     async def get(self, workspace_id: str, guardrail_id: str) -> Stored:
         """Raises NotFound."""
@@ -75,7 +75,7 @@ class Policies:
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             revision = await bump(tx, counter)
-            if len(await queries.page(tx, workspace_id, "", MAX_PER_WORKSPACE)) == MAX_PER_WORKSPACE:
+            if await queries.guardrails.count(tx, workspace_id) >= MAX_PER_WORKSPACE:
                 raise Conflict(f"a workspace has at most {MAX_PER_WORKSPACE} guardrails")
             stored = Stored(guardrail, now_us, now_us, revision, False)
             await self._write(tx, stored, "create", actor_id, new=True)
@@ -103,7 +103,7 @@ class Policies:
         async with self._database.write() as tx:
             revision = await bump(tx, counter)
             old = await _found(tx, workspace_id, guardrail_id)
-            guardrail = replace(old.guardrail, version=old.guardrail.version + 1)
+            guardrail = replace(old.policy, version=old.policy.version + 1)
             stored = Stored(guardrail, old.created_at_us, now_us, revision, True)
             await self._write(tx, stored, "delete", actor_id, new=False)
             await rule_secrets.drop_secrets(tx, guardrail_id)
@@ -112,16 +112,16 @@ class Policies:
     async def history(self, workspace_id: str, guardrail_id: str, before: int | None, limit: int) -> list[HistoryRow]:
         """Versions, newest first, a deleted guardrail's too. Raises NotFound."""
         async with self._database.read() as conn:
-            rows = await queries.history_page(conn, workspace_id, guardrail_id, before, limit)
-            if not rows and not await queries.history_page(conn, workspace_id, guardrail_id, None, 1):
+            rows = await queries.guardrails.history_page(conn, workspace_id, guardrail_id, before, limit)
+            if not rows and not await queries.guardrails.history_page(conn, workspace_id, guardrail_id, None, 1):
                 raise NotFound("no such guardrail")
         return rows
 
     async def version(self, workspace_id: str, guardrail_id: str, version: int) -> HistoryRow:
         """One version, a deleted guardrail's too. Raises NotFound."""
         async with self._database.read() as conn:
-            row = await queries.history_version(conn, workspace_id, guardrail_id, version)
-            if row is None and not await queries.history_page(conn, workspace_id, guardrail_id, None, 1):
+            row = await queries.guardrails.history_version(conn, workspace_id, guardrail_id, version)
+            if row is None and not await queries.guardrails.history_page(conn, workspace_id, guardrail_id, None, 1):
                 raise NotFound("no such guardrail")
         if row is None:
             raise NotFound(f"the guardrail has no version {version}")
@@ -139,7 +139,7 @@ class Policies:
     async def exists(self, workspace_id: str, guardrail_id: str) -> bool:
         """True when the workspace owns it, enabled or not."""
         async with self._database.read() as conn:
-            return await queries.find(conn, workspace_id, guardrail_id) is not None
+            return await queries.guardrails.find(conn, workspace_id, guardrail_id) is not None
 
     async def _change(
         self, workspace_id: str, guardrail_id: str, actor_id: str, fields: Mapping[str, Any], operation: str
@@ -148,7 +148,7 @@ class Policies:
         async with self._database.write() as tx:
             revision = await bump(tx, counter)
             old = await _found(tx, workspace_id, guardrail_id)
-            before = old.guardrail
+            before = old.policy
             rules = before.rules
             if fields.get("rules") is not None:
                 reverting = operation == "revert"
@@ -184,15 +184,15 @@ class Policies:
         await self._published()
 
     async def _write(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool) -> None:
-        guardrail = stored.guardrail
+        guardrail = stored.policy
         if not stored.deleted:
-            if await queries.name_taken(tx, guardrail.workspace_id, guardrail.name, guardrail.id):
+            if await queries.guardrails.name_taken(tx, guardrail.workspace_id, guardrail.name, guardrail.id):
                 raise Conflict(f"name: a guardrail named {guardrail.name!r} exists already", param="name")
             await self._keep_secrets(tx, guardrail)
             if guardrail.is_default:
                 await self._demote_other(tx, stored, actor_id)
         try:
-            await queries.put(tx, stored, new=new)
+            await queries.guardrails.put(tx, stored, new=new)
         except IntegrityError:
             raise Conflict("another change came first; try again") from None
         await self._record(tx, stored, operation, actor_id)
@@ -208,17 +208,17 @@ class Policies:
         await rule_secrets.put_secrets(tx, guardrail.id, sealed)
 
     async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
-        other = await queries.other_default(tx, winner.guardrail.workspace_id, winner.guardrail.id)
+        other = await queries.guardrails.other_default(tx, winner.policy.workspace_id, winner.policy.id)
         if other is None:
             return
-        demoted = replace(other.guardrail, is_default=False, version=other.guardrail.version + 1)
+        demoted = replace(other.policy, is_default=False, version=other.policy.version + 1)
         stored = Stored(demoted, other.created_at_us, winner.updated_at_us, winner.revision, False)
-        await queries.put(tx, stored, new=False)
+        await queries.guardrails.put(tx, stored, new=False)
         await self._record(tx, stored, "update", actor_id)
 
     async def _record(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str) -> None:
-        guardrail = stored.guardrail
-        await queries.add_history(tx, guardrail, operation, actor_id, shown(stored), stored.updated_at_us)
+        guardrail = stored.policy
+        await queries.guardrails.add_history(tx, guardrail, operation, actor_id, shown(stored), stored.updated_at_us)
         audit = events.audit_of(guardrail, f"guardrail_{operation}", actor_id, self._clock)
         await outbox_add(tx, outbox, topic=events.AUDIT, key=guardrail.workspace_id, envelope=audit)
         config = events.config_of(guardrail, "update" if operation == "revert" else operation, self._clock)
@@ -233,7 +233,7 @@ class Policies:
 
 def shown(stored: Stored) -> dict[str, Any]:
     """A guardrail as the API shows it. Times in Unix seconds."""
-    guardrail = stored.guardrail
+    guardrail = stored.policy
     return {
         "id": guardrail.id,
         "name": guardrail.name,
@@ -253,7 +253,7 @@ def is_id(text: str) -> bool:
 
 
 async def _found(conn: AsyncConnection, workspace_id: str, guardrail_id: str) -> Stored:
-    stored = await queries.find(conn, workspace_id, guardrail_id) if is_id(guardrail_id) else None
+    stored = await queries.guardrails.find(conn, workspace_id, guardrail_id)
     if stored is None:
         raise NotFound("no such guardrail")
     return stored

@@ -7,13 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class KeyNames(Protocol):
-    """Which relay keys name a guardrail. Raises Unavailable when auth cannot be asked: deleting then waits."""
-
-    async def naming(self, workspace_id: str, guardrail_id: str) -> Sequence[tuple[str, str]]:
-        """(key id, key name) of every living key."""
-
-
 class NotEvaluated(Exception):
     """A rule could not be evaluated; `reason` is the stable word that results and events show."""
 

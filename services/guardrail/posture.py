@@ -42,7 +42,7 @@ class Postures:
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             await postures.drop_undecided(tx, now_us - STAGE_S * 1_000_000)
-            default = await queries.other_default(tx, workspace_id, "")
+            default = await queries.guardrails.other_default(tx, workspace_id, "")
             kept = await self._keeps(tx, workspace_id, default, replacing=replacing)
             if await postures.find(tx, workspace_id, stage_id) is None:
                 await postures.put(tx, Posture(stage_id, workspace_id, STAGED, kept, "", [], now_us))
@@ -51,9 +51,9 @@ class Postures:
     async def _keeps(self, tx: AsyncConnection, workspace_id: str, default: Stored | None, *, replacing: bool) -> bool:
         if default is None:
             return False
-        row = default.guardrail
+        row = default.policy
         managed = await self._managed(tx, workspace_id)
-        untouched = managed is not None and managed.guardrail.id == row.id
+        untouched = managed is not None and managed.policy.id == row.id
         return keeps(enabled=row.enabled, managed=untouched, replace=replacing)
 
     async def _managed(self, tx: AsyncConnection, workspace_id: str) -> Stored | None:
@@ -61,9 +61,9 @@ class Postures:
         last = await postures.latest(tx, workspace_id)
         if last is None or not last.managed_id:
             return None
-        row = await queries.find(tx, workspace_id, last.managed_id)
+        row = await queries.guardrails.find(tx, workspace_id, last.managed_id)
         version = next((item["version"] for item in last.touched if item["id"] == last.managed_id), None)
-        return row if row is not None and version in (None, row.guardrail.version) else None
+        return row if row is not None and version in (None, row.policy.version) else None
 
     async def commit(self, workspace_id: str, stage_id: str, level: str, actor_id: str, *, replacing: bool) -> Posture:
         """Activates the level. Raises Invalid, Conflict on a bound."""
@@ -75,12 +75,10 @@ class Postures:
             known = await postures.find(tx, workspace_id, stage_id)
             if known is not None and known.state != STAGED:
                 return known
-            default = await queries.other_default(tx, workspace_id, "")
+            default = await queries.guardrails.other_default(tx, workspace_id, "")
             if await self._keeps(tx, workspace_id, default, replacing=replacing):
                 managed = await self._managed(tx, workspace_id)
-                done = Posture(
-                    stage_id, workspace_id, ACTIVE, True, managed.guardrail.id if managed else "", [], now_us
-                )
+                done = Posture(stage_id, workspace_id, ACTIVE, True, managed.policy.id if managed else "", [], now_us)
             else:
                 done = await self._apply(tx, stage_id, level, actor_id, default, revision, now_us, workspace_id)
             await postures.put(tx, done)
@@ -101,25 +99,23 @@ class Postures:
         managed = await self._managed(tx, workspace_id)
         touched: list[dict[str, Any]] = []
         raw = level_rules(level)
-        if default is not None and (raw is None or managed is None or default.guardrail.id != managed.guardrail.id):
-            row = default.guardrail
+        if default is not None and (raw is None or managed is None or default.policy.id != managed.policy.id):
+            row = default.policy
             demoted = replace(row, is_default=False, version=row.version + 1)
             stored = Stored(demoted, default.created_at_us, now_us, revision, False)
             await self._policies.write(tx, stored, "update", actor_id)
             touched.append({"id": row.id, "before": shown(default), "version": demoted.version})
-            if managed is not None and managed.guardrail.id == row.id:
+            if managed is not None and managed.policy.id == row.id:
                 managed = stored
         if raw is None:
-            return Posture(
-                stage_id, workspace_id, ACTIVE, False, managed.guardrail.id if managed else "", touched, now_us
-            )
+            return Posture(stage_id, workspace_id, ACTIVE, False, managed.policy.id if managed else "", touched, now_us)
         if managed is None:
             name = await self._free_name(tx, workspace_id)
             row = Guardrail(new_id("gr"), workspace_id, name, 1, is_default=True, rules=admitted_rules(raw, ()))
             await self._policies.write(tx, Stored(row, now_us, now_us, revision, False), "create", actor_id, new=True)
             before = None
         else:
-            old = managed.guardrail
+            old = managed.policy
             rules = admitted_rules(raw, old.rules)
             row = replace(old, is_default=True, enabled=True, rules=rules, version=old.version + 1)
             stored = Stored(row, managed.created_at_us, now_us, revision, False)
@@ -131,7 +127,7 @@ class Postures:
     async def _free_name(self, tx: AsyncConnection, workspace_id: str) -> str:
         for number in range(1, NAMES_MAX):
             name = NAME if number == 1 else f"{NAME} {number}"
-            if not await queries.name_taken(tx, workspace_id, name, ""):
+            if not await queries.guardrails.name_taken(tx, workspace_id, name, ""):
                 return name
         raise Conflict("too many guardrails are named like the level's")
 
@@ -149,11 +145,11 @@ class Postures:
                 raise NotFound("no such level was applied")
             if posture.state == UNDONE:
                 return
-            rows = {item["id"]: await queries.find(tx, workspace_id, item["id"]) for item in posture.touched}
+            rows = {item["id"]: await queries.guardrails.find(tx, workspace_id, item["id"]) for item in posture.touched}
             changed = [
                 item["id"]
                 for item in posture.touched
-                if (row := rows[item["id"]]) is None or row.guardrail.version != item["version"]
+                if (row := rows[item["id"]]) is None or row.policy.version != item["version"]
             ]
             if changed and not force:
                 raise Conflict("the guardrail was changed since the level was applied", code="posture_changed")
@@ -166,7 +162,7 @@ class Postures:
                 if row is not None:
                     before = item["before"]
                     gone = before is None and item["id"] not in attached
-                    fresh = _former(row.guardrail, before)
+                    fresh = _former(row.policy, before)
                     restored = Stored(fresh, row.created_at_us, now_us, revision, gone)
                     operation = "delete" if gone else "update" if before is None else "revert"
                     await self._policies.write(tx, restored, operation, actor_id)

@@ -63,11 +63,11 @@ class Snapshot(PolledSnapshot[_Changes]):
         return self._suppressed.get(workspace_id, NOTHING_SUPPRESSED)
 
     async def _read(self, conn: AsyncConnection, after: int, upto: int) -> _Changes:
-        changed = await queries.changed_since(conn, after, upto)
+        changed = await queries.guardrails.changed(conn, after, upto)
         return _Changes(
             changed,
             await suppressions.suppressions_since(conn, after, upto),
-            await rule_secrets.secrets_of(conn, (stored.guardrail.id for stored in changed)),
+            await rule_secrets.secrets_of(conn, (stored.policy.id for stored in changed)),
         )
 
     def _suppress(self, changed: Sequence[suppressions.Suppression]) -> None:
@@ -87,7 +87,7 @@ class Snapshot(PolledSnapshot[_Changes]):
         self._suppress(changes.suppressions)
         touched: dict[str, dict[str, CompiledGuardrail]] = {}
         for stored in changes.guardrails:
-            guardrail = stored.guardrail
+            guardrail = stored.policy
             current = self._workspaces.get(guardrail.workspace_id, _EMPTY)
             by_id = touched.setdefault(guardrail.workspace_id, dict(current.by_id))
             if stored.deleted:

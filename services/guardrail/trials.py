@@ -69,7 +69,7 @@ class Trials:
         if (rules is None) == (guardrail_id is None):
             raise Invalid("rules: give either rules or guardrail_id", param="rules")
         if guardrail_id is not None:
-            return (await self._policies.get(workspace_id, guardrail_id)).guardrail
+            return (await self._policies.get(workspace_id, guardrail_id)).policy
         admitted = await asyncio.to_thread(_admitted, rules or [], self._policies.limits)
         return Guardrail("draft", workspace_id, "draft", 0, rules=admitted)
 

@@ -18,7 +18,7 @@ SERVICES = ROOT / "services"
 KERNEL_LINES_MAX = 2_500
 """Lines of code: blank lines, comments and docstrings are free."""
 
-PURE_KERNEL = frozenset({"errors", "money", "networks"})
+PURE_KERNEL = frozenset({"diff", "errors", "money", "networks"})
 """The kernel's modules that a domain may use: values without I/O, clock or framework."""
 PURE_LIBRARIES = frozenset(
     # Parsers, number crunching and matchers: functions of their arguments.

@@ -59,13 +59,13 @@ class Plane:
 async def _put_guardrail(tx: AsyncConnection, revision: int, row_id: str, version: int, deleted: bool) -> None:
     row = Guardrail(row_id, "w1", f"{row_id} {version}", version, is_default=True)
     stored = guardrail_queries.Stored(row, 1, 1, revision, deleted)
-    await guardrail_queries.put(tx, stored, new=version == 1)
+    await guardrail_queries.guardrails.put(tx, stored, new=version == 1)
 
 
 async def _put_policy(tx: AsyncConnection, revision: int, row_id: str, version: int, deleted: bool) -> None:
     row = Policy(row_id, "w1", f"{row_id} {version}", version, is_default=True)
     stored = firewall_queries.Stored(row, 1, 1, revision, deleted)
-    await firewall_queries.put(tx, stored, new=version == 1)
+    await firewall_queries.policies.put(tx, stored, new=version == 1)
 
 
 PLANES = [

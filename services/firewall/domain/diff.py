@@ -1,32 +1,15 @@
-"""What changed between two versions of a policy, field by field, rules by id."""
+"""What changed between two versions of a policy. Its rules run by priority: their places in the list say nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from services.common.diff import diff as changes_between
+
 _FIELDS = ("name", "enabled", "is_default", "default_verdict", "shadow_mode")
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`{path, before, after}` per difference; a rule that was added or removed has null on one side."""
-    changes = _changes("", before, after, _FIELDS)
-    old = {rule["id"]: rule for rule in before.get("rules", [])}
-    new = {rule["id"]: rule for rule in after.get("rules", [])}
-    for rule_id in dict.fromkeys((*old, *new)):
-        left, right = old.get(rule_id), new.get(rule_id)
-        if left is None or right is None:
-            changes.append({"path": f"rules.{rule_id}", "before": left, "after": right})
-        else:
-            changes += _changes(f"rules.{rule_id}.", left, right, tuple(dict.fromkeys((*left, *right))))
-    return changes
-
-
-def _changes(
-    prefix: str, before: Mapping[str, Any], after: Mapping[str, Any], names: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    return [
-        {"path": f"{prefix}{name}", "before": before.get(name), "after": after.get(name)}
-        for name in names
-        if before.get(name) != after.get(name)
-    ]
+    """`{path, before, after}` per difference."""
+    return changes_between(before, after, _FIELDS)
