@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Query, Response
 
+from services.analytics import answers
 from services.analytics.clickhouse.queries import ANOMALY_FILTERS, RUN_FILTERS, USAGE_FILTERS, FilterValues, Span
 from services.analytics.domain.feeds import (
     ANOMALY_KINDS,
@@ -22,6 +23,7 @@ from services.analytics.domain.feeds import (
     Match,
 )
 from services.analytics.feeds import CSV_ROWS_MAX, GROUPS, Feeds
+from services.common.answers import Answer, pages, shows
 from services.common.errors import Invalid
 from services.common.http import Authenticator, Page, Principal, Role, create_api, ok, require
 
@@ -97,9 +99,9 @@ def build_api(feeds: Feeds, authenticator: Authenticator | None) -> FastAPI:
 
 
 def _match_routes(api: FastAPI, feeds: Feeds) -> None:
-    table: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+    table = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 
-    @api.get("/api/guardrail/match", tags=["analytics"], responses=table)
+    @api.get("/api/guardrail/match", tags=["analytics"], responses={200: {**shows(answers.MatchPage)[200], **table}})
     async def list_matches(
         principal: Member,
         page: Page,
@@ -122,30 +124,30 @@ def _match_routes(api: FastAPI, feeds: Feeds) -> None:
         listing = await feeds.page(feed, workspace_id, filters, span, cursor=page.cursor, limit=page.limit)
         return ok(listing.data())
 
-    @api.get("/api/guardrail/match/{match_id}", tags=["analytics"])
-    async def get_match(match_id: str, principal: Member) -> dict[str, Any]:
+    @api.get("/api/guardrail/match/{match_id}", tags=["analytics"], responses=shows(answers.MatchRow))
+    async def get_match(match_id: str, principal: Member) -> Answer:
         """One match; the matched text only for Developers and above."""
         feed = MATCHES if principal.role >= Role.DEVELOPER else MATCHES.without("matched")
         return ok(await feeds.one(feed, principal.workspace_id, match_id))
 
 
 def _firewall_routes(api: FastAPI, feeds: Feeds) -> None:
-    @api.get("/api/workspace/firewall/events", tags=["analytics"])
-    async def list_events(principal: Developer, page: Page, span: InSpan, filters: EventFilters) -> dict[str, Any]:
+    @api.get("/api/workspace/firewall/events", tags=["analytics"], responses=pages(answers.FirewallEvent))
+    async def list_events(principal: Developer, page: Page, span: InSpan, filters: EventFilters) -> Answer:
         """Tool evaluations, newest first."""
         listing = await feeds.page(
             FIREWALL_EVENTS, principal.workspace_id, filters, span, cursor=page.cursor, limit=page.limit
         )
         return ok(listing.data())
 
-    @api.get("/api/workspace/firewall/runs", tags=["analytics"])
+    @api.get("/api/workspace/firewall/runs", tags=["analytics"], responses=pages(answers.Run))
     async def list_runs(
         principal: Developer,
         page: Page,
         span: InSpan,
         filters: RunFilters,
         verdict: Annotated[list[str] | None, Query(max_length=len(VERDICTS))] = None,
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Agent runs by their last event, newest first."""
         if any(name not in VERDICTS for name in verdict or ()):
             raise Invalid(f"verdict: must be one of {', '.join(VERDICTS)}", param="verdict")
@@ -154,19 +156,19 @@ def _firewall_routes(api: FastAPI, feeds: Feeds) -> None:
         )
         return ok(listing.data())
 
-    @api.get("/api/workspace/firewall/runs/{run_id}", tags=["analytics"])
-    async def get_run(run_id: str, principal: Developer) -> dict[str, Any]:
+    @api.get("/api/workspace/firewall/runs/{run_id}", tags=["analytics"], responses=shows(answers.RunTrace))
+    async def get_run(run_id: str, principal: Developer) -> Answer:
         """A run's numbers and its trace: requests, calls, verdicts and matches on one time line, oldest first."""
         return ok(await feeds.run(principal.workspace_id, run_id))
 
-    @api.get("/api/workspace/firewall/tools", tags=["analytics"])
-    async def list_tools(principal: Developer, page: Page, span: InSpan, filters: EventFilters) -> dict[str, Any]:
+    @api.get("/api/workspace/firewall/tools", tags=["analytics"], responses=pages(answers.Tool))
+    async def list_tools(principal: Developer, page: Page, span: InSpan, filters: EventFilters) -> Answer:
         """Tools discovered, and whether an enabled policy covered them when last seen."""
         listing = await feeds.tools(principal.workspace_id, filters, span, cursor=page.cursor, limit=page.limit)
         return ok(listing.data())
 
-    @api.get("/api/workspace/firewall/anomalies", tags=["analytics"])
-    async def list_anomalies(principal: Member, page: Page, span: InSpan, filters: AnomalyFilters) -> dict[str, Any]:
+    @api.get("/api/workspace/firewall/anomalies", tags=["analytics"], responses=pages(answers.Anomaly))
+    async def list_anomalies(principal: Member, page: Page, span: InSpan, filters: AnomalyFilters) -> Answer:
         """Anomaly episodes in their current state, newest first. They inform; nothing is blocked by them."""
         return ok(await _anomalies(feeds, principal.workspace_id, filters, span, cursor=page.cursor, limit=page.limit))
 
@@ -182,22 +184,22 @@ async def _anomalies(
 
 
 def _request_routes(api: FastAPI, feeds: Feeds) -> None:
-    @api.get("/api/log", tags=["analytics"])
-    async def list_requests(principal: Member, page: Page, span: InSpan, filters: RequestFilters) -> dict[str, Any]:
+    @api.get("/api/log", tags=["analytics"], responses=pages(answers.Request))
+    async def list_requests(principal: Member, page: Page, span: InSpan, filters: RequestFilters) -> Answer:
         """Requests, newest first."""
         listing = await feeds.page(
             REQUESTS, principal.workspace_id, filters, span, cursor=page.cursor, limit=page.limit
         )
         return ok(listing.data())
 
-    @api.get("/api/analytics/usage", tags=["analytics"])
+    @api.get("/api/analytics/usage", tags=["analytics"], responses=shows(answers.Usage))
     async def get_usage(
         principal: Member,
         page: Page,
         span: InSpan,
         filters: UsageFilters,
         group_by: Annotated[str, Query(max_length=64, description="Any of day, key, model, environment.")] = "day",
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Spend, tokens and requests per group, with totals. Days are UTC."""
         groups = list(dict.fromkeys(part.strip() for part in group_by.split(",")))
         if not all(group in GROUPS for group in groups):

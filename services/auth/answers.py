@@ -1,24 +1,20 @@
 """What auth's routes answer with, for the OpenAPI document; `records.py` and the routes make the objects.
 
-The answers are not validated against these when they are sent: the fuzzing of all planes holds them to each other
-(`tests/integration/management/test_fuzz.py`). Amounts are decimal strings in USD, times Unix seconds.
+Amounts are decimal strings in USD, times Unix seconds.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field
+
+from services.common.answers import Shown
 
 RoleName = Literal["viewer", "developer", "admin", "owner"]
 
 
-class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Key(_Shown):
+class Key(Shown):
     """A relay key."""
 
     id: str
@@ -48,14 +44,14 @@ class Key(_Shown):
     max_concurrency: int
 
 
-class ChannelModel(_Shown):
+class ChannelModel(Shown):
     """A model and its name upstream."""
 
     id: str
     upstream_id: str
 
 
-class Channel(_Shown):
+class Channel(Shown):
     """An upstream channel; its credential is in no answer."""
 
     id: str
@@ -72,7 +68,7 @@ class Channel(_Shown):
     extra_request_fields: list[str]
 
 
-class ChannelTest(_Shown):
+class ChannelTest(Shown):
     """Whether a channel's upstream answered."""
 
     reachable: bool
@@ -80,7 +76,7 @@ class ChannelTest(_Shown):
     reason: str = Field(default="", description="Why it was not reached.")
 
 
-class Model(_Shown):
+class Model(Shown):
     """A model's price and bounds, null where none is known."""
 
     id: str
@@ -95,7 +91,7 @@ class Model(_Shown):
     tokens_per_byte: int | None
 
 
-class Workspace(_Shown):
+class Workspace(Shown):
     """A workspace."""
 
     id: str
@@ -104,14 +100,14 @@ class Workspace(_Shown):
     created_time: int
 
 
-class FailOpen(_Shown):
+class FailOpen(Shown):
     """Which planes may be passed when unreachable."""
 
     guardrail: bool
     firewall: bool
 
 
-class Consent(_Shown):
+class Consent(Shown):
     """Who switched the capture of bodies on, and when."""
 
     version: int
@@ -119,7 +115,7 @@ class Consent(_Shown):
     time: int
 
 
-class Settings(_Shown):
+class Settings(Shown):
     """A workspace's settings."""
 
     low_credit: Literal["clamp", "reject"]
@@ -135,7 +131,7 @@ class Settings(_Shown):
     capture_consent: Consent | None
 
 
-class Member(_Shown):
+class Member(Shown):
     """A user in a workspace."""
 
     user_id: str
@@ -144,7 +140,7 @@ class Member(_Shown):
     role: RoleName
 
 
-class Membership(_Shown):
+class Membership(Shown):
     """One of the caller's workspaces, and what the caller may do there."""
 
     id: str
@@ -153,7 +149,7 @@ class Membership(_Shown):
     permissions: list[str]
 
 
-class User(_Shown):
+class User(Shown):
     """The caller's own account."""
 
     id: str
@@ -163,14 +159,14 @@ class User(_Shown):
     workspaces: list[Membership]
 
 
-class Login(_Shown):
+class Login(Shown):
     """A session was opened; writes with it carry `csrf_token` in `X-CSRF-Token`."""
 
     user: User
     csrf_token: str
 
 
-class AccessToken(_Shown):
+class AccessToken(Shown):
     """An access token."""
 
     id: str
@@ -179,7 +175,7 @@ class AccessToken(_Shown):
     created_time: int
 
 
-class AuditRow(_Shown):
+class AuditRow(Shown):
     """One row of the workspace's hash chain."""
 
     id: str
@@ -196,22 +192,8 @@ class AuditRow(_Shown):
     hash: str
 
 
-Responses = dict[int | str, dict[str, Any]]
+class Status(Shown):
+    """That the plane is up."""
 
-
-@cache
-def shows(model: type[BaseModel]) -> Responses:
-    """The `responses` of a route that answers with one object."""
-    return _data(f"{model.__name__}Answer", model)
-
-
-@cache
-def pages(model: type[BaseModel]) -> Responses:
-    """The `responses` of a route that answers with a page of objects."""
-    page = create_model(f"{model.__name__}Page", items=(list[model], ...), next_cursor=(str | None, ...))  # type: ignore[valid-type]
-    return _data(f"{model.__name__}PageAnswer", page)
-
-
-def _data(name: str, model: type[BaseModel]) -> Responses:
-    envelope = create_model(name, success=(Literal[True], ...), data=(model, ...))
-    return {200: {"model": envelope, "description": model.__doc__ or "A page of the list."}}
+    name: Literal["orca"]
+    status: Literal["ok"]

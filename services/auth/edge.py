@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends
 
+from services.common.answers import Answer
 from services.common.errors import Invalid
 from services.common.http import (
     Body,
@@ -21,8 +22,6 @@ from services.common.http import (
     require_user,
 )
 
-Answer = Any
-"""JSON in the envelope; `answers.py` says what of it the OpenAPI document tells."""
 User = Annotated[Principal, Depends(require_user())]
 Root = Annotated[Principal, Depends(require_root())]
 Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
 from services.auth import answers, bodies
-from services.auth.answers import pages, shows
 from services.auth.domain.permissions import permissions
-from services.auth.edge import Admin, Answer, Root, User, Viewer, after, before, below, given, page_of
+from services.auth.edge import Admin, Root, User, Viewer, after, before, below, given, page_of
 from services.auth.identity import Identity
 from services.auth.operations import Operations
 from services.auth.records import settings_object
 from services.auth.storage.store import Store
 from services.auth.storage.tables import TOKENS, WORKSPACES
+from services.common.answers import Answer, nothing, pages, shows
 from services.common.errors import Forbidden, Invalid, NotFound
 from services.common.http import SESSION_COOKIE, Page, Principal, Role, ok
 
@@ -36,7 +36,7 @@ def account_routes(store: Store, identity: Identity, operations: Operations, *, 
         response.set_cookie(SESSION_COOKIE, secret, httponly=True, samesite="strict", secure=secure_cookie, path="/")
         return ok({"user": await _self(store, user), "csrf_token": csrf})
 
-    @router.post("/api/user/logout")
+    @router.post("/api/user/logout", responses=nothing())
     async def logout(request: Request, response: Response, principal: User) -> Answer:
         await identity.logout(request.cookies.get(SESSION_COOKIE, ""))
         response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=secure_cookie, path="/")
@@ -68,7 +68,7 @@ def account_routes(store: Store, identity: Identity, operations: Operations, *, 
         token_id, token = await operations.add_token(principal.user_id, body.name)
         return ok({"id": token_id, "name": body.name, "token": token, "created_time": store.now_s()})
 
-    @router.delete("/api/user/access_tokens/{token_id}")
+    @router.delete("/api/user/access_tokens/{token_id}", responses=nothing())
     async def token_delete(token_id: str, principal: User) -> Answer:
         await operations.delete_token(principal.user_id, token_id)
         return ok(None)
@@ -141,7 +141,7 @@ def workspace_routes(store: Store, operations: Operations) -> APIRouter:
             raise Forbidden("plan: set by platform operators", param="plan")
         return ok(_workspace(await operations.update_workspace(principal, row.id, values) if values else row))
 
-    @router.delete("/api/workspace/{workspace_id}")
+    @router.delete("/api/workspace/{workspace_id}", responses=nothing())
     async def workspace_delete(workspace_id: str, principal: User) -> Answer:
         row = await visible(principal, workspace_id, Role.OWNER)
         await operations.delete_workspace(principal, row.id)
@@ -193,7 +193,7 @@ def member_routes(store: Store, operations: Operations) -> APIRouter:
         await operations.set_member(principal, user_id, Role[body.role.upper()])
         return ok(await shown(principal, user_id))
 
-    @router.delete("/api/workspace/members/{user_id}")
+    @router.delete("/api/workspace/members/{user_id}", responses=nothing())
     async def member_remove(user_id: str, principal: Admin) -> Answer:
         await operations.set_member(principal, user_id, None)
         return ok(None)
@@ -218,7 +218,7 @@ def audit_routes(store: Store) -> APIRouter:
         ]
         return page_of(rows, items, page, ("number",))
 
-    @router.get("/api/status", tags=["status"])
+    @router.get("/api/status", tags=["status"], responses=shows(answers.Status))
     async def status() -> Answer:
         return ok({"name": "orca", "status": "ok"})
 

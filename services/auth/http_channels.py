@@ -7,15 +7,15 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.auth import answers, bodies
-from services.auth.answers import pages, shows
 from services.auth.channel_operations import ChannelOperations
 from services.auth.channels import ChannelBook
 from services.auth.domain.prices import Price
-from services.auth.edge import Admin, Answer, Viewer, after, before, given, page_of
+from services.auth.edge import Admin, Viewer, after, before, given, page_of
 from services.auth.probe import ChannelProbe
 from services.auth.records import model_object
 from services.auth.storage.store import Store
 from services.auth.storage.tables import CHANNELS
+from services.common.answers import Answer, nothing, pages, shows
 from services.common.errors import Invalid, NotFound
 from services.common.http import Page, Principal, encode_cursor, ok
 from services.common.money import parse_usd
@@ -56,7 +56,7 @@ def channel_routes(store: Store, operations: ChannelOperations, book: ChannelBoo
         row = await found(principal, channel_id)
         return ok(shown(await operations.put_channel(principal, row, given(body))))
 
-    @router.delete("/api/channel/{channel_id}")
+    @router.delete("/api/channel/{channel_id}", responses=nothing())
     async def channel_delete(channel_id: str, principal: Admin) -> Answer:
         await operations.delete_channel(principal, await found(principal, channel_id))
         return ok(None)
@@ -93,7 +93,7 @@ def model_routes(store: Store, operations: ChannelOperations, book: ChannelBook)
         await operations.put_price(principal, _model_id(model_id), price)
         return ok(model_object(model_id, price))
 
-    @router.delete("/api/model/{model_id:path}")
+    @router.delete("/api/model/{model_id:path}", responses=nothing())
     async def price_delete(model_id: str, principal: Admin) -> Answer:
         if model_id not in await store.prices(principal.workspace_id):
             raise NotFound("this model has no override")

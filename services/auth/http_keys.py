@@ -8,13 +8,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.auth import answers, bodies
-from services.auth.answers import pages, shows
-from services.auth.edge import Answer, Developer, Viewer, before, given, page_of
+from services.auth.edge import Developer, Viewer, before, given, page_of
 from services.auth.key_operations import KeyOperations
 from services.auth.ports import Ledger
 from services.auth.records import key_object
 from services.auth.storage.store import Store
 from services.auth.storage.tables import KEYS
+from services.common.answers import Answer, nothing, pages, shows
 from services.common.errors import NotFound
 from services.common.http import Page, Principal, ok
 
@@ -59,7 +59,7 @@ def key_routes(store: Store, operations: KeyOperations, ledger: Ledger) -> APIRo
         row = await operations.update_key(principal, await found(principal, key_id), given(body))
         return ok((await shown(principal, [row]))[0])
 
-    @router.delete("/api/token/{key_id}")
+    @router.delete("/api/token/{key_id}", responses=nothing())
     async def key_delete(key_id: str, principal: Developer) -> Answer:
         await operations.delete_key(principal, await found(principal, key_id))
         return ok(None)

@@ -57,16 +57,6 @@ _WORKSPACE: dict[str, Any] = {
 }
 
 
-_LIST: dict[str, Any] = {
-    "type": "object",
-    "required": ["items", "next_cursor"],
-    "properties": {
-        "items": {"type": "array", "items": {"type": "object"}},
-        "next_cursor": {"type": ["string", "null"], "description": "For `cursor`; null on the last page."},
-    },
-}
-
-
 def merge(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The merged document. A path is taken from the service that owns it and from nobody else."""
     paths: dict[str, Any] = {}
@@ -135,9 +125,6 @@ def _path_item(path: str, item: dict[str, Any], service: str) -> dict[str, Any]:
 def _operation(path: str, method: str, operation: dict[str, Any], service: str) -> dict[str, Any]:
     responses = {status: body for status, body in operation.get("responses", {}).items() if status != "422"}
     given = operation.get("parameters", [])
-    listed = any(parameter.get("name") == "cursor" for parameter in given)
-    if "200" in responses:
-        responses["200"] = _enveloped(responses["200"], _LIST if listed else {})
     # Every refusal has one shape, whatever the framework assumes about its own validation errors.
     responses["default"] = {"$ref": "#/components/responses/Refused"}
     changed = {name: value for name, value in operation.items() if name != "security"} | {"responses": responses}
@@ -151,16 +138,3 @@ def _operation(path: str, method: str, operation: dict[str, Any], service: str) 
         if not any(str(parameter.get("name", "")).lower() == "x-workspace-id" for parameter in given):
             changed["parameters"] = [*given, {"$ref": "#/components/parameters/WorkspaceId"}]
     return changed
-
-
-def _enveloped(response: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer in the plane's envelope, where its service says no more of it than that it is an object."""
-    content = response.get("content", {})
-    if "$ref" in content.get("application/json", {}).get("schema", {}):
-        return dict(response)
-    envelope = {
-        "type": "object",
-        "required": ["success", "data"],
-        "properties": {"success": {"type": "boolean", "enum": [True]}, "data": data},
-    }
-    return {**response, "content": {**content, "application/json": {"schema": envelope}}}

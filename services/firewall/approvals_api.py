@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI, Query, Request
 from pydantic import StrictStr, ValidationError
 
+from services.common.answers import Answer, pages, shows
 from services.common.clock import Clock
 from services.common.errors import Invalid, Unauthorized
 from services.common.http import Body, Page, Principal, Role, decode_cursor, encode_cursor, ok, require
+from services.firewall import answers
 from services.firewall.approvals import CALLBACK_ACTOR, REASON_MAX, Approvals, shown
 from services.firewall.policies import Policies
 from services.firewall.storage import approvals as rows
@@ -42,10 +44,10 @@ class CallbackBody(Body):
 def add_approvals(api: FastAPI, approvals: Approvals, policies: Policies, vault: Vault, clock: Clock) -> None:
     """Adds the routes."""
 
-    @api.get(BASE)
+    @api.get(BASE, responses=pages(answers.Approval))
     async def list_approvals(
         principal: Developer, page: Page, state: Annotated[str | None, Query(max_length=16)] = None
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Approvals, newest first."""
         if state is not None and state not in rows.STATES:
             raise Invalid(f"state: must be one of {', '.join(rows.STATES)}", param="state")
@@ -56,22 +58,22 @@ def add_approvals(api: FastAPI, approvals: Approvals, policies: Policies, vault:
         cursor = encode_cursor([found[-1].id]) if more else None
         return ok({"items": [shown(item, clock.now_us()) for item in found], "next_cursor": cursor})
 
-    @api.get(f"{BASE}/{{approval_id}}")
-    async def read_approval(principal: Developer, approval_id: str) -> dict[str, Any]:
+    @api.get(f"{BASE}/{{approval_id}}", responses=shows(answers.Approval))
+    async def read_approval(principal: Developer, approval_id: str) -> Answer:
         """One approval."""
         return ok(shown(await approvals.get(principal.workspace_id, approval_id), clock.now_us()))
 
-    @api.post(f"{BASE}/{{approval_id}}/{{verb}}")
+    @api.post(f"{BASE}/{{approval_id}}/{{verb}}", responses=shows(answers.Approval))
     async def resolve_approval(
         principal: Developer, approval_id: str, verb: Literal["approve", "reject"], body: ResolveBody | None = None
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """The first to resolve wins; a second gets 409."""
         reason = _reason(body.reason if body is not None else "")
         done = await approvals.resolve(principal.workspace_id, approval_id, _TO[verb], principal.user_id, reason)
         return ok(shown(done, clock.now_us()))
 
-    @api.post(CALLBACK)
-    async def approval_callback(request: Request, approval_id: str) -> dict[str, Any]:
+    @api.post(CALLBACK, responses=shows(answers.Approval))
+    async def approval_callback(request: Request, approval_id: str) -> Answer:
         """Resolution by an outside system: `X-Orca-Signature: sha256=<HMAC of timestamp.body>`, ±5 minutes."""
         raw = await request.body()
         approval = await approvals.anywhere(approval_id)

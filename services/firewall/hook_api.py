@@ -12,10 +12,12 @@ from fastapi import Depends, FastAPI, Request
 from pydantic import StrictStr
 
 from orca.auth.v1.auth_pb2 import KeyRecord
+from services.common.answers import Answer, shows
 from services.common.clock import Clock
 from services.common.errors import Invalid
 from services.common.http import Body, ok
 from services.common.ids import new_id
+from services.firewall import answers
 from services.firewall.approvals import Approvals, Asker, shown
 from services.firewall.domain.engine import Call
 from services.firewall.domain.model import Surface
@@ -75,8 +77,8 @@ def add_hooks(api: FastAPI, gateway: Gateway, hooks: Hooks, approvals: Approvals
         """The acting key: the one named, else that of the `X-Orca-Key-Id` header, else the gateway key itself."""
         return await gateway.actor(key, named or request.headers.get("x-orca-key-id"))
 
-    @api.post(f"{BASE}/evaluate")
-    async def evaluate(request: Request, body: EvaluateBody, key: KeyRecord = Depends(admitted)) -> dict[str, Any]:
+    @api.post(f"{BASE}/evaluate", responses=shows(answers.Judged))
+    async def evaluate(request: Request, body: EvaluateBody, key: KeyRecord = Depends(admitted)) -> Answer:
         """The verdict on one call. Every evaluation is an event; enforcing it is the caller's part."""
         actor = await acting(key, request, body.key_id)
         body.checked()
@@ -93,8 +95,8 @@ def add_hooks(api: FastAPI, gateway: Gateway, hooks: Hooks, approvals: Approvals
         told = await hooks.evaluate(actor, asked)
         return ok(told.shown(body.arguments))
 
-    @api.get(f"{BASE}/approvals/{{approval_id}}")
-    async def poll_approval(request: Request, approval_id: str, key: KeyRecord = Depends(admitted)) -> dict[str, Any]:
+    @api.get(f"{BASE}/approvals/{{approval_id}}", responses=shows(answers.Approval))
+    async def poll_approval(request: Request, approval_id: str, key: KeyRecord = Depends(admitted)) -> Answer:
         """State of an approval in the gateway key's workspace."""
         actor = await acting(key, request)
         return ok(shown(await approvals.get(actor.workspace_id, approval_id), clock.now_us()))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, FastAPI, Query
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
+from services.common.answers import Answer, Deleted, lists, pages, shows
 from services.common.errors import Invalid
 from services.common.http import (
     Authenticator,
@@ -26,6 +27,7 @@ from services.common.http import (
     require,
 )
 from services.common.storage import HistoryRow
+from services.firewall import answers
 from services.firewall.domain.diff import diff
 from services.firewall.domain.engine import Call, CompiledPolicy, Judgement
 from services.firewall.domain.model import CALL_SURFACES, Policy, Surface, Verdict
@@ -150,13 +152,13 @@ def build_api(
 
 
 def _add_settings(api: FastAPI, policies: Policies, vault: Vault, sender: Sender) -> None:
-    @api.get(f"{BASE}/settings")
-    async def read_settings(principal: Member) -> dict[str, Any]:
+    @api.get(f"{BASE}/settings", responses=shows(answers.Settings))
+    async def read_settings(principal: Member) -> Answer:
         """The workspace's firewall settings."""
         return ok(_settings(await policies.settings(principal.workspace_id)))
 
-    @api.put(f"{BASE}/settings")
-    async def update_settings(principal: Admin, body: SettingsBody) -> dict[str, Any]:
+    @api.put(f"{BASE}/settings", responses=shows(answers.Settings))
+    async def update_settings(principal: Admin, body: SettingsBody) -> Answer:
         """Partial update; governs the next request."""
         fields = body.fields()
         if fields.get("webhook_url"):
@@ -177,8 +179,8 @@ def _settings(stored: StoredSettings) -> dict[str, Any]:
 
 
 def _add_policies(api: FastAPI, policies: Policies) -> None:
-    @api.get(f"{BASE}/policies")
-    async def list_policies(principal: Member, page: Page) -> dict[str, Any]:
+    @api.get(f"{BASE}/policies", responses=pages(answers.Policy))
+    async def list_policies(principal: Member, page: Page) -> Answer:
         """Policies by creation."""
         after = position(page.cursor, str) if page.cursor else ""
         rows = await policies.page(principal.workspace_id, after, page.limit + 1)
@@ -187,25 +189,25 @@ def _add_policies(api: FastAPI, policies: Policies) -> None:
         cursor = encode_cursor([rows[-1].policy.id]) if more else None
         return ok({"items": [shown(row) for row in rows], "next_cursor": cursor})
 
-    @api.post(f"{BASE}/policies")
-    async def create_policy(principal: Developer, body: PolicyBody) -> dict[str, Any]:
+    @api.post(f"{BASE}/policies", responses=shows(answers.WrittenPolicy))
+    async def create_policy(principal: Developer, body: PolicyBody) -> Answer:
         """A new policy; as a default it replaces the former default at once."""
         fields = body.fields(creating=True)
         return ok(_written(await policies.create(principal.workspace_id, principal.user_id, fields)))
 
-    @api.get(f"{BASE}/policies/{{policy_id}}")
-    async def read_policy(principal: Member, policy_id: str) -> dict[str, Any]:
+    @api.get(f"{BASE}/policies/{{policy_id}}", responses=shows(answers.Policy))
+    async def read_policy(principal: Member, policy_id: str) -> Answer:
         """One policy."""
         return ok(shown(await policies.get(principal.workspace_id, policy_id)))
 
-    @api.put(f"{BASE}/policies/{{policy_id}}")
-    async def update_policy(principal: Developer, policy_id: str, body: PolicyBody) -> dict[str, Any]:
+    @api.put(f"{BASE}/policies/{{policy_id}}", responses=shows(answers.WrittenPolicy))
+    async def update_policy(principal: Developer, policy_id: str, body: PolicyBody) -> Answer:
         """Partial update; governs the next request."""
         fields = body.fields(creating=False)
         return ok(_written(await policies.update(principal.workspace_id, policy_id, principal.user_id, fields)))
 
-    @api.delete(f"{BASE}/policies/{{policy_id}}")
-    async def delete_policy(principal: Developer, policy_id: str) -> dict[str, Any]:
+    @api.delete(f"{BASE}/policies/{{policy_id}}", responses=shows(Deleted))
+    async def delete_policy(principal: Developer, policy_id: str) -> Answer:
         """Refused while keys name it."""
         await policies.delete(principal.workspace_id, policy_id, principal.user_id)
         return ok({"id": policy_id, "deleted": True})
@@ -216,8 +218,8 @@ def _written(stored: Stored) -> dict[str, Any]:
 
 
 def _add_versions(api: FastAPI, policies: Policies) -> None:
-    @api.get(f"{BASE}/policies/{{policy_id}}/history")
-    async def policy_history(principal: Member, policy_id: str, page: Page) -> dict[str, Any]:
+    @api.get(f"{BASE}/policies/{{policy_id}}/history", responses=pages(answers.Version))
+    async def policy_history(principal: Member, policy_id: str, page: Page) -> Answer:
         """Versions, newest first."""
         before = position(page.cursor, int) if page.cursor else None
         rows = await policies.history(principal.workspace_id, policy_id, before, page.limit + 1)
@@ -226,20 +228,20 @@ def _add_versions(api: FastAPI, policies: Policies) -> None:
         cursor = encode_cursor([rows[-1].version]) if more else None
         return ok({"items": [_version(row) for row in rows], "next_cursor": cursor})
 
-    @api.get(f"{BASE}/policies/{{policy_id}}/diff")
+    @api.get(f"{BASE}/policies/{{policy_id}}/diff", responses=shows(answers.Difference))
     async def compare_policy(
         principal: Member,
         policy_id: str,
         start: Annotated[int, Query(alias="from", ge=1, le=2**62)],
         to: Annotated[int, Query(ge=1, le=2**62)],
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """What changed from one version to another."""
         before = await policies.version(principal.workspace_id, policy_id, start)
         after = await policies.version(principal.workspace_id, policy_id, to)
         return ok({"from": start, "to": to, "changes": diff(before.snapshot, after.snapshot)})
 
-    @api.post(f"{BASE}/policies/{{policy_id}}/revert")
-    async def revert_policy(principal: Developer, policy_id: str, body: RevertBody) -> dict[str, Any]:
+    @api.post(f"{BASE}/policies/{{policy_id}}/revert", responses=shows(answers.WrittenPolicy))
+    async def revert_policy(principal: Developer, policy_id: str, body: RevertBody) -> Answer:
         """Appends a version with the content of an older one."""
         if not 1 <= body.version <= 2**62:
             raise Invalid("version: must be a version of this policy", param="version")
@@ -257,13 +259,13 @@ def _version(row: HistoryRow) -> dict[str, Any]:
 
 
 def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot, evaluator: Evaluator) -> None:
-    @api.get(f"{BASE}/presets")
-    async def list_presets(principal: Member) -> dict[str, Any]:
+    @api.get(f"{BASE}/presets", responses=lists(answers.Seed))
+    async def list_presets(principal: Member) -> Answer:
         """Seeds of ordinary rules."""
         return ok({"items": presets()})
 
-    @api.post(f"{BASE}/test")
-    async def test_call(principal: Developer, body: TestBody) -> dict[str, Any]:
+    @api.post(f"{BASE}/test", responses=shows(answers.Trial))
+    async def test_call(principal: Developer, body: TestBody) -> Answer:
         """Judges one synthetic call: the real engine, no event."""
         if body.surface not in ("inbound", "response", "mcp"):
             raise Invalid("surface: must be inbound, response or mcp", param="surface")
@@ -277,8 +279,8 @@ def _add_trials(api: FastAPI, policies: Policies, snapshot: Snapshot, evaluator:
 
 
 def _add_simulation(api: FastAPI, policies: Policies, simulator: Simulator) -> None:
-    @api.post(f"{BASE}/simulate")
-    async def simulate(principal: Developer, body: SimulateBody) -> dict[str, Any]:
+    @api.post(f"{BASE}/simulate", responses=shows(answers.Simulation))
+    async def simulate(principal: Developer, body: SimulateBody) -> Answer:
         """A draft or stored policy against the recorded calls of the last days: what would change, call by call."""
         if not 1 <= body.days <= DAYS_MAX:
             raise Invalid(f"days: must be a whole number from 1 to {DAYS_MAX}", param="days")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, FastAPI, Query
 from pydantic import StrictBool, StrictInt, StrictStr
 
+from services.common.answers import Answer, Deleted, lists, pages, shows
 from services.common.errors import Invalid
 from services.common.http import (
     Authenticator,
@@ -21,6 +22,7 @@ from services.common.http import (
     require,
 )
 from services.common.storage import HistoryRow
+from services.guardrail import answers
 from services.guardrail.domain import drafts, entities, secrets
 from services.guardrail.domain.diff import diff
 from services.guardrail.domain.draft_fields import RULE_TYPES
@@ -91,8 +93,8 @@ def build_api(
 
 
 def _add_reference(api: FastAPI, policies: Policies) -> None:
-    @api.get("/api/guardrail/meta")
-    async def meta(principal: Member) -> dict[str, Any]:
+    @api.get("/api/guardrail/meta", responses=shows(answers.Meta))
+    async def meta(principal: Member) -> Answer:
         """What rules may say: types with their fields, stages, actions, entities, detectors, limits."""
         return ok(
             {
@@ -115,15 +117,15 @@ def _add_reference(api: FastAPI, policies: Policies) -> None:
             }
         )
 
-    @api.get("/api/guardrail/presets")
-    async def list_presets(principal: Member) -> dict[str, Any]:
+    @api.get("/api/guardrail/presets", responses=lists(answers.Seed))
+    async def list_presets(principal: Member) -> Answer:
         """Seeds of ordinary rules."""
         return ok({"items": presets()})
 
 
 def _add_objects(api: FastAPI, policies: Policies) -> None:
-    @api.get("/api/guardrail")
-    async def list_guardrails(principal: Member, page: Page) -> dict[str, Any]:
+    @api.get("/api/guardrail", responses=pages(answers.Guardrail))
+    async def list_guardrails(principal: Member, page: Page) -> Answer:
         """The workspace's guardrails, by creation."""
         after = _position(page.cursor, str) if page.cursor else ""
         rows = await policies.page(principal.workspace_id, after, page.limit + 1)
@@ -132,39 +134,39 @@ def _add_objects(api: FastAPI, policies: Policies) -> None:
         cursor = encode_cursor([rows[-1].policy.id]) if more else None
         return ok({"items": [shown(row) for row in rows], "next_cursor": cursor})
 
-    @api.post("/api/guardrail")
-    async def create(principal: Developer, body: GuardrailBody) -> dict[str, Any]:
+    @api.post("/api/guardrail", responses=shows(answers.Guardrail))
+    async def create(principal: Developer, body: GuardrailBody) -> Answer:
         """Creates a guardrail."""
         fields = body.fields(creating=True)
         return ok(shown(await policies.create(principal.workspace_id, principal.user_id, fields)))
 
-    @api.get("/api/guardrail/{guardrail_id}")
-    async def get(principal: Member, guardrail_id: str) -> dict[str, Any]:
+    @api.get("/api/guardrail/{guardrail_id}", responses=shows(answers.Guardrail))
+    async def get(principal: Member, guardrail_id: str) -> Answer:
         """One guardrail."""
         return ok(shown(await policies.get(principal.workspace_id, guardrail_id)))
 
-    @api.put("/api/guardrail/{guardrail_id}")
-    async def update(principal: Developer, guardrail_id: str, body: GuardrailBody) -> dict[str, Any]:
+    @api.put("/api/guardrail/{guardrail_id}", responses=shows(answers.Guardrail))
+    async def update(principal: Developer, guardrail_id: str, body: GuardrailBody) -> Answer:
         """Partial update; governs the next request."""
         fields = body.fields(creating=False)
         return ok(shown(await policies.update(principal.workspace_id, guardrail_id, principal.user_id, fields)))
 
-    @api.delete("/api/guardrail/{guardrail_id}")
-    async def delete(principal: Developer, guardrail_id: str) -> dict[str, Any]:
+    @api.delete("/api/guardrail/{guardrail_id}", responses=shows(Deleted))
+    async def delete(principal: Developer, guardrail_id: str) -> Answer:
         """Refused while keys name it."""
         await policies.delete(principal.workspace_id, guardrail_id, principal.user_id)
         return ok({"id": guardrail_id, "deleted": True})
 
-    @api.get("/api/guardrail/{guardrail_id}/tokens")
-    async def tokens(principal: Member, guardrail_id: str) -> dict[str, Any]:
+    @api.get("/api/guardrail/{guardrail_id}/tokens", responses=pages(answers.NamingKey))
+    async def tokens(principal: Member, guardrail_id: str) -> Answer:
         """The keys that name it."""
         named = await policies.tokens(principal.workspace_id, guardrail_id)
         return ok({"items": [{"id": key_id, "name": name} for key_id, name in named], "next_cursor": None})
 
 
 def _add_versions(api: FastAPI, policies: Policies) -> None:
-    @api.get("/api/guardrail/{guardrail_id}/history")
-    async def history(principal: Member, guardrail_id: str, page: Page) -> dict[str, Any]:
+    @api.get("/api/guardrail/{guardrail_id}/history", responses=pages(answers.Version))
+    async def history(principal: Member, guardrail_id: str, page: Page) -> Answer:
         """Versions, newest first."""
         before = _position(page.cursor, int) if page.cursor else None
         rows = await policies.history(principal.workspace_id, guardrail_id, before, page.limit + 1)
@@ -173,20 +175,20 @@ def _add_versions(api: FastAPI, policies: Policies) -> None:
         cursor = encode_cursor([rows[-1].version]) if more else None
         return ok({"items": [_version(row) for row in rows], "next_cursor": cursor})
 
-    @api.get("/api/guardrail/{guardrail_id}/diff")
+    @api.get("/api/guardrail/{guardrail_id}/diff", responses=shows(answers.Difference))
     async def compare(
         principal: Member,
         guardrail_id: str,
         start: Annotated[int, Query(alias="from", ge=1, le=2**62)],
         to: Annotated[int, Query(ge=1, le=2**62)],
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """What changed from one version to another."""
         before = await policies.version(principal.workspace_id, guardrail_id, start)
         after = await policies.version(principal.workspace_id, guardrail_id, to)
         return ok({"from": start, "to": to, "changes": diff(before.snapshot, after.snapshot)})
 
-    @api.post("/api/guardrail/{guardrail_id}/revert")
-    async def revert(principal: Developer, guardrail_id: str, body: RevertBody) -> dict[str, Any]:
+    @api.post("/api/guardrail/{guardrail_id}/revert", responses=shows(answers.Guardrail))
+    async def revert(principal: Developer, guardrail_id: str, body: RevertBody) -> Answer:
         """Appends a version with the content of an older one."""
         if not 1 <= body.version <= 2**62:
             raise Invalid("version: must be a version of this guardrail", param="version")

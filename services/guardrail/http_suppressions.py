@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 from pydantic import StrictStr
 
+from services.common.answers import Answer, pages, shows
 from services.common.errors import Invalid
 from services.common.http import Body, Page, Principal, Role, decode_cursor, encode_cursor, ok, require
+from services.guardrail import answers
 from services.guardrail.policies import is_id
 from services.guardrail.suppressions import Suppressions, shown
 
@@ -38,18 +40,18 @@ def add_suppressions(api: FastAPI, suppressions: Suppressions) -> None:
         )
         return ok({"match_id": match_id, "suppressed": suppress, "items": [shown(item) for item in items]})
 
-    @api.post("/api/guardrail/match/{match_id}/mark_fp")
-    async def mark(principal: Admin, match_id: str, body: SuppressionBody | None = None) -> dict[str, Any]:
+    @api.post("/api/guardrail/match/{match_id}/mark_fp", responses=shows(answers.Marked))
+    async def mark(principal: Admin, match_id: str, body: SuppressionBody | None = None) -> Answer:
         """Suppresses the match's findings: they neither mask, block nor match any more."""
         return await change(principal, match_id, body, True)
 
-    @api.delete("/api/guardrail/match/{match_id}/mark_fp")
-    async def unmark(principal: Admin, match_id: str, body: SuppressionBody | None = None) -> dict[str, Any]:
+    @api.delete("/api/guardrail/match/{match_id}/mark_fp", responses=shows(answers.Marked))
+    async def unmark(principal: Admin, match_id: str, body: SuppressionBody | None = None) -> Answer:
         """Makes them findings again."""
         return await change(principal, match_id, body, False)
 
-    @api.get("/api/guardrail/suppressions")
-    async def suppression_page(principal: Member, page: Page) -> dict[str, Any]:
+    @api.get("/api/guardrail/suppressions", responses=pages(answers.Suppression))
+    async def suppression_page(principal: Member, page: Page) -> Answer:
         """What is suppressed, by creation."""
         after = _position(page.cursor) if page.cursor else ""
         rows = await suppressions.page(principal.workspace_id, after, page.limit + 1)

@@ -11,8 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import StrictInt, StrictStr, ValidationError
 
+from services.common.answers import Answer, shows
 from services.common.errors import Invalid
 from services.common.http import Body, Principal, Role, ok, require
+from services.guardrail import answers
 from services.guardrail.domain.model import Finding, Rule, Stage
 from services.guardrail.domain.sandbox import Trial
 from services.guardrail.trials import Simulation, Trials
@@ -55,6 +57,7 @@ class SimulateBody(DraftBody):
 
 JSONL_TYPES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 """Media types of a bare corpus."""
+_LINE = {"type": "string", "description": "Objects, one a line or event: `progress` with how far it is, then `result`."}
 _EVALUATION = {
     "requestBody": {
         "required": True,
@@ -83,8 +86,8 @@ async def _evaluation(request: Request, guardrail_id: str | None = None) -> Eval
 def add_trials(api: FastAPI, trials: Trials) -> None:
     """Adds the routes."""
 
-    @api.post("/api/guardrail/test")
-    async def test(principal: Developer, body: TestBody) -> dict[str, Any]:
+    @api.post("/api/guardrail/test", responses=shows(answers.Trial))
+    async def test(principal: Developer, body: TestBody) -> Answer:
         """Tries a draft: no upstream, no event, no cost."""
         text = _text_of(body)
         if body.stage not in ("input", "output"):
@@ -95,7 +98,12 @@ def add_trials(api: FastAPI, trials: Trials) -> None:
         guardrail = await trials.draft(principal.workspace_id, body.rules, body.guardrail_id)
         return ok(_trial(await trials.test(guardrail, Stage(body.stage), text, body.chunks, sources)))
 
-    @api.post("/api/guardrail/evaluate", response_class=StreamingResponse, openapi_extra=_EVALUATION)
+    @api.post(
+        "/api/guardrail/evaluate",
+        response_class=StreamingResponse,
+        openapi_extra=_EVALUATION,
+        responses={200: {"content": {kind: {"schema": _LINE} for kind in (JSONL_TYPES[0], "text/event-stream")}}},
+    )
     async def evaluate(
         principal: Developer, body: Annotated[EvaluateBody, Depends(_evaluation)], request: Request
     ) -> StreamingResponse:
@@ -116,8 +124,8 @@ def add_trials(api: FastAPI, trials: Trials) -> None:
         kind = "text/event-stream" if sse else "application/x-ndjson"
         return StreamingResponse(stream(), media_type=kind, headers={"Cache-Control": "no-cache"})
 
-    @api.post("/api/guardrail/simulate")
-    async def simulate(principal: Developer, body: SimulateBody) -> dict[str, Any]:
+    @api.post("/api/guardrail/simulate", responses=shows(answers.Simulation))
+    async def simulate(principal: Developer, body: SimulateBody) -> Answer:
         """Replays a draft over captured bodies: what it would change against what happened then, request by request."""
         if not 1 <= body.days <= DAYS_MAX:
             raise Invalid(f"days: must be a whole number from 1 to {DAYS_MAX}", param="days")

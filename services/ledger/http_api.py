@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import StrictFloat, StrictInt, StrictStr
 
+from services.common.answers import Answer, pages, shows
 from services.common.clock import Clock
 from services.common.errors import Invalid
 from services.common.http import Body, Page, Principal, Role, decode_cursor, encode_cursor, ok, require, require_root
 from services.common.money import format_usd, parse_usd
 from services.common.storage import Database, audit_envelope, outbox_add
+from services.ledger import answers
 from services.ledger.domain.model import Account
 from services.ledger.events import AUDIT, SERVICE
 from services.ledger.storage.limits import add_workspace_credit, set_workspace_limit
@@ -45,29 +47,29 @@ def routes(
     """The ledger's routes."""
     router = APIRouter(prefix="/api/ledger", tags=["ledger"])
 
-    @router.get("/accounts/{key_id}")
-    async def account(key_id: str, principal: Member) -> dict[str, Any]:
+    @router.get("/accounts/{key_id}", responses=shows(answers.Account))
+    async def account(key_id: str, principal: Member) -> Answer:
         """A key's credit account."""
         account_id = await reader.account_id_of(principal.workspace_id, key_id)
         return ok(await _account(reader, principal.workspace_id, account_id))
 
-    @router.post("/accounts/{key_id}/unfreeze")
-    async def unfreeze(key_id: str, principal: Admin) -> dict[str, Any]:
+    @router.post("/accounts/{key_id}/unfreeze", responses=shows(answers.Unfrozen))
+    async def unfreeze(key_id: str, principal: Admin) -> Answer:
         """Lets the account of a key go on whose spend record could not be booked."""
         account_id = await reader.account_id_of(principal.workspace_id, key_id)
         records = await parking.unfreeze(principal.workspace_id, account_id, key_id, principal.user_id)
         notify()
         return ok({"account_id": account_id, "unbooked_records": records})
 
-    @router.get("/workspace")
-    async def workspace(principal: Member) -> dict[str, Any]:
+    @router.get("/workspace", responses=shows(answers.Account))
+    async def workspace(principal: Member) -> Answer:
         """The workspace's credit account."""
         return ok(await _account(reader, principal.workspace_id, principal.workspace_id))
 
-    @router.get("/entries")
+    @router.get("/entries", responses=pages(answers.Entry))
     async def entries(
         principal: Member, page: Page, key_id: Annotated[str | None, Query(max_length=128)] = None
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Entries of a key's account, or of the whole workspace, newest first."""
         workspace_id = principal.workspace_id
         account_id = await reader.account_id_of(workspace_id, key_id) if key_id is not None else None
@@ -77,15 +79,15 @@ def routes(
         cursor = encode_cursor([shown[-1].occurred_at_us, shown[-1].id]) if more else None
         return ok({"items": [_entry(row) for row in shown], "next_cursor": cursor})
 
-    @router.post("/workspace/credit")
-    async def credit(body: CreditBody, principal: Operator) -> dict[str, Any]:
+    @router.post("/workspace/credit", responses=shows(answers.Amounts))
+    async def credit(body: CreditBody, principal: Operator) -> Answer:
         """Sets or raises the workspace's limit."""
         row = await _set_credit(database, clock, principal, body)
         notify()
         return ok(_amounts(account_of(row)))
 
-    @router.post("/entries/{entry_id}/reverse")
-    async def reverse(entry_id: str, principal: Admin) -> dict[str, Any]:
+    @router.post("/entries/{entry_id}/reverse", responses=shows(answers.Reversal))
+    async def reverse(entry_id: str, principal: Admin) -> Answer:
         """Gives back a forfeit or the unconfirmed part of a spend."""
         amount = await reversals.reverse(principal.workspace_id, entry_id, principal.user_id)
         notify()

@@ -11,9 +11,12 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from mcp.server.mcpserver import MCPServer
 
 from tests.support.cluster import Cluster
+from tests.support.documented import Documented
 from tests.support.process import ADMIN_TOKEN, Embedded
+from tests.support.serving import serving
 from tests.support.upstream import Upstream
 
 FEED_S = 2.0
@@ -50,14 +53,17 @@ def upstream() -> Iterator[Upstream]:
 
 
 class Management:
-    """The management plane with one credential."""
+    """The management plane with one credential. Every answer is held to the document that the plane serves."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=30)
+        self._client = httpx.Client(base_url=url, timeout=30)
+        self.documented = Documented(self._client.get("/api/openapi.json").json())
 
-    def call(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
-        answer = self._client.request(method, path, json=body)
+    def call(self, method: str, path: str, body: Any = None, status: int = 200, token: str = ADMIN_TOKEN) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = self._client.request(method, path, json=body, headers=headers)
         assert answer.status_code == status, answer.text
+        self.documented.check(answer)
         return answer.json().get("data")
 
     def eventually(self, path: str, found: Callable[[Any], Any]) -> Any:
@@ -131,3 +137,23 @@ def key(management: Management, upstream: Upstream) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def client(product: Product, key: dict[str, Any]) -> openai.OpenAI:
     return openai.OpenAI(api_key=key["key"], base_url=f"{product.relay_url}/v1", max_retries=0)
+
+
+@pytest.fixture(scope="session")
+def files() -> Iterator[str]:
+    """A real MCP server in a thread of its own."""
+    server: MCPServer[Any] = MCPServer("files")
+
+    @server.tool()
+    def read(path: str) -> str:
+        """Reads a file."""
+        return f"content of {path}"
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    manager = serving(server.streamable_http_app(json_response=True))
+    url = asyncio.run_coroutine_threadsafe(manager.__aenter__(), loop).result(10)
+    yield f"{url}/mcp"
+    asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)

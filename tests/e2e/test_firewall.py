@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,10 +11,8 @@ import openai
 import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.server.mcpserver import MCPServer
 
 from tests.e2e.conftest import Management, Product
-from tests.support.serving import serving
 from tests.support.upstream import Upstream
 
 PAY = "tool:bank.pay:" + '{"to":"ann","amount":5}'
@@ -114,26 +109,6 @@ def test_guardrail_entities_are_redacted_for_the_firewall(management: Management
     assert tried["arguments"] == {"to": "[redacted:iban]", "cc": "[redacted:email]"}
     rule["sanitize"] = {"presets": ["no_such_entity"]}
     management.call("POST", "/api/workspace/firewall/policies", {"name": "no", "rules": [rule]}, status=422)
-
-
-@pytest.fixture(scope="module")
-def files() -> Iterator[str]:
-    """A real MCP server in a thread of its own."""
-    server: MCPServer[Any] = MCPServer("files")
-
-    @server.tool()
-    def read(path: str) -> str:
-        """Reads a file."""
-        return f"content of {path}"
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    manager = serving(server.streamable_http_app(json_response=True))
-    url = asyncio.run_coroutine_threadsafe(manager.__aenter__(), loop).result(10)
-    yield f"{url}/mcp"
-    asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
 
 
 async def test_the_mcp_gateway_serves_registered_servers(

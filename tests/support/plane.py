@@ -1,4 +1,7 @@
-"""The whole management plane in process: five services behind the console, on SQLite, the embedded log and chDB."""
+"""The whole management plane in process: five services behind the console, on SQLite, the embedded log and chDB.
+
+Every answer is held to the document that the plane serves.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from services.console.app import build as build_console
 from services.firewall.app import build as build_firewall
 from services.guardrail.app import build as build_guardrail
 from services.ledger.app import build as build_ledger
+from tests.support.documented import Documented
 
 ROOT_TOKEN = "orca-at-" + "r" * 43
 ROOT_EMAIL = "root@example.test"
@@ -115,6 +119,13 @@ async def plane(home: Path) -> AsyncIterator[Plane]:
     console = await build_console(MODELS["console"](), upstreams=upstreams)  # type: ignore[arg-type]
     await console.start()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(console.asgi), base_url="http://orca") as http:
+        documented = Documented((await http.get("/api/openapi.json")).json())
+
+        async def as_told(answer: httpx.Response) -> None:
+            await answer.aread()
+            documented.check(answer)
+
+        http.event_hooks["response"] = [as_told]
         yield Plane({**apps, "console": console}, http)
     await console.stop()
     for app in reversed(apps.values()):

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 from pydantic import Field, StrictBool, StrictStr
 
+from services.common.answers import Answer, Deleted, pages, shows
 from services.common.errors import Invalid
 from services.common.http import Body, Page, Principal, Role, decode_cursor, encode_cursor, ok, require
+from services.firewall import answers
 from services.firewall.mcp.servers import Servers
 from services.firewall.storage.mcp import Server, Tool
 
@@ -45,8 +47,8 @@ class ApproveBody(Body):
 def add_servers(api: FastAPI, servers: Servers) -> None:
     """Adds the routes."""
 
-    @api.get(BASE)
-    async def list_servers(principal: Member, page: Page) -> dict[str, Any]:
+    @api.get(BASE, responses=pages(answers.McpServer))
+    async def list_servers(principal: Member, page: Page) -> Answer:
         """Registered servers, by creation."""
         after = _position(page.cursor) if page.cursor else ""
         found = await servers.page(principal.workspace_id, after, page.limit + 1)
@@ -55,37 +57,37 @@ def add_servers(api: FastAPI, servers: Servers) -> None:
         cursor = encode_cursor([found[-1][0].id]) if more else None
         return ok({"items": [server_shown(*item) for item in found], "next_cursor": cursor})
 
-    @api.post(BASE)
-    async def register_server(principal: Admin, body: ServerBody) -> dict[str, Any]:
+    @api.post(BASE, responses=shows(answers.McpServer))
+    async def register_server(principal: Admin, body: ServerBody) -> Answer:
         """Probes the server and approves the tools it offers now."""
         server_id = await servers.register(principal.workspace_id, principal.user_id, body.fields())
         return ok(server_shown(*await servers.get(principal.workspace_id, server_id)))
 
-    @api.get(f"{BASE}/{{server_id}}")
-    async def read_server(principal: Member, server_id: str) -> dict[str, Any]:
+    @api.get(f"{BASE}/{{server_id}}", responses=shows(answers.McpServer))
+    async def read_server(principal: Member, server_id: str) -> Answer:
         """One server with its tools."""
         return ok(server_shown(*await servers.get(principal.workspace_id, server_id)))
 
-    @api.put(f"{BASE}/{{server_id}}")
-    async def update_server(principal: Admin, server_id: str, body: ServerBody) -> dict[str, Any]:
+    @api.put(f"{BASE}/{{server_id}}", responses=shows(answers.McpServer))
+    async def update_server(principal: Admin, server_id: str, body: ServerBody) -> Answer:
         """Partial update; approves nothing."""
         await servers.update(principal.workspace_id, server_id, principal.user_id, body.fields())
         return ok(server_shown(*await servers.get(principal.workspace_id, server_id)))
 
-    @api.delete(f"{BASE}/{{server_id}}")
-    async def delete_server(principal: Admin, server_id: str) -> dict[str, Any]:
+    @api.delete(f"{BASE}/{{server_id}}", responses=shows(Deleted))
+    async def delete_server(principal: Admin, server_id: str) -> Answer:
         """Ends the server's tools at once."""
         await servers.delete(principal.workspace_id, server_id, principal.user_id)
         return ok({"id": server_id, "deleted": True})
 
-    @api.post(f"{BASE}/{{server_id}}/probe")
-    async def probe_server(principal: Admin, server_id: str) -> dict[str, Any]:
+    @api.post(f"{BASE}/{{server_id}}/probe", responses=shows(answers.McpServer))
+    async def probe_server(principal: Admin, server_id: str) -> Answer:
         """Looks at the server now: what changed is closed, nothing is opened."""
         await servers.probe(principal.workspace_id, server_id)
         return ok(server_shown(*await servers.get(principal.workspace_id, server_id)))
 
-    @api.post(f"{BASE}/{{server_id}}/approve")
-    async def approve_tools(principal: Admin, server_id: str, body: ApproveBody | None = None) -> dict[str, Any]:
+    @api.post(f"{BASE}/{{server_id}}/approve", responses=shows(answers.McpServer))
+    async def approve_tools(principal: Admin, server_id: str, body: ApproveBody | None = None) -> Answer:
         """Approves tools as they were last seen."""
         names = body.tools if body is not None else None
         await servers.approve(principal.workspace_id, server_id, principal.user_id, names)

@@ -39,33 +39,6 @@ async def test_one_document_holds_every_routed_path_with_names_kept_apart() -> N
     assert len(ids) == len(set(ids))
 
 
-def test_answers_are_in_the_envelope_and_lists_are_pages_unless_a_service_says_more() -> None:
-    def answering(schema: dict[str, Any], *parameters: str) -> dict[str, Any]:
-        named = [{"name": name, "in": "query", "schema": {}} for name in parameters]
-        return {"parameters": named, "responses": {"200": {"content": {"application/json": {"schema": schema}}}}}
-
-    paths = {
-        "/api/token": {
-            "get": answering({}, "limit", "cursor"),
-            "post": answering({"$ref": "#/components/schemas/Key"}),
-        },
-        "/api/token/{key_id}": {"delete": answering({"type": "object"})},
-    }
-    document = merge({"auth": {"paths": paths, "components": {"schemas": {"Key": {}}}}})
-
-    def schema(path: str, method: str) -> Any:
-        return document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
-
-    assert schema("/api/token", "post") == {"$ref": "#/components/schemas/AuthKey"}
-    assert schema("/api/token/{key_id}", "delete") == {
-        "type": "object",
-        "required": ["success", "data"],
-        "properties": {"success": {"type": "boolean", "enum": [True]}, "data": {}},
-    }
-    page = schema("/api/token", "get")["properties"]["data"]
-    assert (page["required"], page["properties"]["items"]["type"]) == (["items", "next_cursor"], "array")
-
-
 def test_login_and_status_need_no_credential_and_the_gateway_its_key() -> None:
     operation: dict[str, Any] = {"responses": {}}
     document = merge(
