@@ -62,7 +62,7 @@ async def transport(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, 
     await server.start()
     channel = channel_to(f"127.0.0.1:{server.port}")
     yield auth_pb2_grpc.AuthServiceStub(channel), servicer
-    await channel.close()
+    await channel.close(None)
     await server.stop(0)
 
 
@@ -120,7 +120,7 @@ async def test_a_stream_keeps_order_both_ways(transport: tuple[Any, Servicer]) -
         seen += [(await stream.read()).revision, (await stream.read()).revision]
     await stream.done_writing()
     assert seen == [10, 11, 20, 21]
-    assert await stream.read() is grpc.aio.EOF
+    assert await stream.read() is grpc.aio.EOF  # type: ignore[attr-defined]
 
 
 async def test_a_stream_fails_with_its_error(transport: tuple[Any, Servicer]) -> None:
@@ -151,7 +151,7 @@ async def test_an_unreachable_server_is_unavailable() -> None:
     ):
         with pytest.raises(RpcUnavailable):
             await call(stub.Authenticate, ask(), timeout_s=5)
-    await channel.close()
+    await channel.close(None)
 
 
 async def test_connections_that_come_of_age_cost_no_call() -> None:
@@ -166,7 +166,7 @@ async def test_connections_that_come_of_age_cost_no_call() -> None:
         asked = [call(stub.Authenticate, ask(session="s"), timeout_s=10) for _ in range(8)]
         answers |= {answer.user_id for answer in await asyncio.gather(*asked)}
     assert answers == {"s"}
-    await channel.close()
+    await channel.close(None)
     await server.stop(0)
 
 

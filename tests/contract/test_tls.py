@@ -58,7 +58,7 @@ async def judge(channel: Any) -> str:
 async def test_services_of_one_authority_speak(server: str, authority: Authority, tmp_path: Path) -> None:
     channel = RotatingChannel(server, tls(authority.issue(tmp_path / "client")))
     assert await judge(channel) == "hi"
-    await channel.close()
+    await channel.close(None)
 
 
 async def test_a_stranger_is_refused(server: str, authority: Authority, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_a_stranger_is_refused(server: str, authority: Authority, tmp_path
     for channel in (RotatingChannel(server, files), anonymous, grpc.aio.insecure_channel(server)):
         with pytest.raises(RpcUnavailable):
             await judge(channel)
-        await channel.close()
+        await channel.close(None)
 
 
 async def test_both_sides_follow_a_rotation_to_another_authority(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_both_sides_follow_a_rotation_to_another_authority(tmp_path: Path)
     with pytest.raises(RpcUnavailable):
         await judge(latecomer)
     await latecomer.close()
-    await channel.close()
+    await channel.close(None)
     await running.stop(0)
 
 
@@ -131,7 +131,7 @@ async def test_a_list_of_addresses_is_verified_too(server: str, authority: Autho
     await second.start()
     channel = RotatingChannel(f"{server},127.0.0.1:{second.port}", tls(authority.issue(tmp_path / "client")))
     assert [await judge(channel) for _ in range(4)] == ["hi"] * 4
-    await channel.close()
+    await channel.close(None)
     await second.stop(0)
 
 

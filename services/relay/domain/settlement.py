@@ -8,12 +8,23 @@ from services.relay.domain.worst_case import Price, Usage, WorstCase, cost_of, e
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """What went over the wires: bytes sent upstream, received text, and text passed on to the client."""
+class Ending:
+    """What is known of an attempt when it ends, and what bounds it.
 
+    `usage` None: the provider gave none. Bytes: sent upstream, and of text passed on to the client.
+    """
+
+    reservation: int
+    usage: Usage | None
     body_bytes: int
-    received_bytes: int
     delivered_bytes: int
+    case: WorstCase
+    choices: int
+    price: Price
+
+    def guessed(self) -> Usage:
+        """The usage of what was delivered."""
+        return estimated_usage(self.body_bytes, self.delivered_bytes, self.case, self.choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +39,39 @@ class Settlement:
     usage: Usage = Usage(0, 0)
 
 
-def settle_answered(
-    reservation: int, usage: Usage | None, delivered: Delivered, case: WorstCase, choices: int, price: Price
-) -> Settlement:
+def settle_answered(end: Ending) -> Settlement:
     """An answer passed on, whole or cut: the provider's usage, else what was delivered, the rest unconfirmed."""
-    if usage is not None:
-        cost = cost_of(usage, price)
-        return Settlement(min(cost, reservation), overrun=max(0, cost - reservation), usage=usage)
-    guess = estimated_usage(delivered.body_bytes, delivered.delivered_bytes, case, choices)
-    cost = min(cost_of(guess, price), reservation)
-    return Settlement(cost, unconfirmed=reservation - cost, estimated=True, usage=guess)
+    if end.usage is not None:
+        cost = cost_of(end.usage, end.price)
+        return Settlement(min(cost, end.reservation), overrun=max(0, cost - end.reservation), usage=end.usage)
+    guess = end.guessed()
+    cost = min(cost_of(guess, end.price), end.reservation)
+    return Settlement(cost, unconfirmed=end.reservation - cost, estimated=True, usage=guess)
 
 
-def settle_refused(
-    reservation: int, usage: Usage | None, delivered: Delivered, case: WorstCase, choices: int, price: Price
-) -> Settlement:
+def settle_refused(end: Ending) -> Settlement:
     """An answer refused here: what was delivered is charged, the rest of the provider's charge is blocked.
 
     Before the first delivered byte nothing is charged. Without usage the provider's charge is unknown and
     taken as the worst case of what was sent, which the blocked limit bounds.
     """
     charged = 0
-    bound = min(reservation, case.amount_nano_usd)
+    bound = min(end.reservation, end.case.amount_nano_usd)
     guess = Usage(0, 0)
-    if delivered.delivered_bytes:
-        guess = estimated_usage(delivered.body_bytes, delivered.delivered_bytes, case, choices)
-        charged = min(cost_of(guess, price), reservation)
-    if usage is None:
+    if end.delivered_bytes:
+        guess = end.guessed()
+        charged = min(cost_of(guess, end.price), end.reservation)
+    if end.usage is None:
         return Settlement(charged, blocked=max(0, bound - charged), estimated=True, usage=guess)
-    cost = cost_of(usage, price)
-    within = min(cost, reservation)
+    cost = cost_of(end.usage, end.price)
+    within = min(cost, end.reservation)
     charged = min(charged, within)
     return Settlement(
         charged,
         blocked=within - charged,
         overrun=cost - within,
-        estimated=delivered.delivered_bytes > 0,
-        usage=usage,
+        estimated=end.delivered_bytes > 0,
+        usage=end.usage,
     )
 
 

@@ -6,7 +6,7 @@ from orca.events.v1.events_pb2 import Decision
 from services.common.clock import Clock
 from services.common.errors import OrcaError
 from services.relay.domain.settlement import (
-    Delivered,
+    Ending,
     Settlement,
     settle_answered,
     settle_refused,
@@ -44,7 +44,7 @@ class Booking:
         else:
             # A plane that is down after the provider answered settles like a refusal.
             if policy or error.code == "policy_unavailable":
-                end = settle_refused(*_terms(x, x.attempt))
+                end = settle_refused(_ending(x, x.attempt))
             else:
                 self._decide(x, error)
                 end = _as_failed(x, x.attempt)
@@ -105,10 +105,16 @@ class Booking:
         self._journal.finish(x.request_id, x.events)
 
 
-def _terms(x: Exchange, attempt: Attempt) -> tuple:  # type: ignore[type-arg]
-    delivered = Delivered(len(attempt.body), attempt.received_bytes, attempt.delivered_bytes)
-    reserved = _reserved(x, attempt)
-    return reserved, attempt.usage, delivered, attempt.case, x.shape.choices, x.price
+def _ending(x: Exchange, attempt: Attempt) -> Ending:
+    return Ending(
+        reservation=_reserved(x, attempt),
+        usage=attempt.usage,
+        body_bytes=len(attempt.body),
+        delivered_bytes=attempt.delivered_bytes,
+        case=attempt.case,
+        choices=x.shape.choices,
+        price=x.price,
+    )
 
 
 def _reserved(x: Exchange, attempt: Attempt) -> int:
@@ -117,11 +123,11 @@ def _reserved(x: Exchange, attempt: Attempt) -> int:
 
 
 def _as_answered(x: Exchange, attempt: Attempt) -> Settlement:
-    return settle_answered(*_terms(x, attempt))
+    return settle_answered(_ending(x, attempt))
 
 
 def _as_failed(x: Exchange, attempt: Attempt) -> Settlement:
     """A cut answer: what was delivered; nothing delivered and no usage is an unknown outcome."""
     if attempt.usage is None and not attempt.delivered_bytes:
         return settle_unknown(_reserved(x, attempt))
-    return settle_answered(*_terms(x, attempt))
+    return settle_answered(_ending(x, attempt))

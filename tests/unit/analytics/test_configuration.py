@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orca.events.v1.events_pb2 import Capture
+from orca.events.v1.events_pb2 import Capture, Envelope
 from services.common.eventlog.engine import Poison
 from tests.unit.analytics.builders import config, envelope, match, request, spend
 from tests.unit.analytics.conftest import Fixture
@@ -42,7 +42,7 @@ async def test_an_older_change_does_not_overwrite_a_newer_one(orca: Fixture) -> 
     assert orca.workspaces.retention_days("ws_1") == 7
 
 
-def body(text: str, consent: int) -> object:
+def body(text: str, consent: int) -> Envelope:
     return envelope(capture=Capture(kind="request", body=text, consent_version=consent))
 
 

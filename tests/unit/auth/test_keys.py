@@ -78,7 +78,8 @@ async def test_a_successor_may_be_named_and_nothing_else(world: World) -> None:
     own = {name: successor[name] for name in ("id", "key", "created_time")}
     assert successor == {**key, **own, "name": "k-2"}
     assert (await world.call("POST", path))["name"] == "k"
-    for body in ({"environment": "dev"}, {"credit_limit_usd": "2"}, {"name": ""}, []):
+    bodies: list[Any] = [{"environment": "dev"}, {"credit_limit_usd": "2"}, {"name": ""}, []]
+    for body in bodies:
         assert (await world.http.post(path, json=body)).status_code == 422
 
 
@@ -142,7 +143,8 @@ async def test_updates_at_once_both_count(world: World) -> None:
 
 @pytest.mark.parametrize(("field", "plane"), [("guardrail_id", "guardrail"), ("firewall_policy_id", "firewall")])
 async def test_policies_are_checked_with_their_owner(world: World, field: str, plane: str) -> None:
-    {"guardrail": world.guardrails, "firewall": world.firewalls}[plane].known.add("known")
+    planes: dict[str, Any] = {"guardrail": world.guardrails, "firewall": world.firewalls}
+    planes[plane].known.add("known")
     key = await world.key(**{field: "known"})
     assert key[field] == "known"
     refused = await world.http.post("/api/token", json={"name": "k", field: "unknown"})

@@ -196,7 +196,7 @@ async def harness(
             key_pepper=SecretStr(PEPPER),
             **{"upstream_allow_cidrs": "127.0.0.0/8,::1/128", **settings},
         ),
-        channels=lambda name: LoopbackChannel(servers[name]),
+        channels=lambda name: LoopbackChannel(servers[name]),  # type: ignore[arg-type, return-value]
         log=log,  # type: ignore[arg-type]
         database_url=database_url or f"sqlite:///{directory}/firewall.db",
         clock=clock,

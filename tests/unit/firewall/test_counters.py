@@ -75,7 +75,8 @@ def _model(calls: list[tuple[int, list[bool]]], window_s: int, needs: list[int])
 def test_a_chain_fires_exactly_when_its_calls_came_in_order_inside_the_window(
     raw: list[tuple[int, list[bool]]], window_s: int, needs: list[int]
 ) -> None:
-    state, passed, now_s = "", [], 1_000
+    state, now_s = "", 1_000
+    passed: list[tuple[int, list[bool]]] = []
     for gap_s, takes in raw:
         now_s += gap_s
         fires, after = advance_chain(state, now_s * US_PER_S, window_s, needs, takes)

@@ -328,7 +328,7 @@ def test_drafts_that_are_refused_name_the_field(raw: dict[str, Any], field: str,
 
 def test_rules_keep_their_ids_and_survive_storage() -> None:
     numbers = iter("abcdef")
-    raw = [{"verdict": "deny", "tool_name_glob": "x"}, {"verdict": "allow", "tool_name_glob": "y",
+    raw: list[dict[str, Any]] = [{"verdict": "deny", "tool_name_glob": "x"}, {"verdict": "allow", "tool_name_glob": "y",
            "args_match": {"clauses": [{"path": "$.k", "op": "eq", "value": {"a": [1]}}]}}]  # fmt: skip
     first = admit_rules(raw, lambda: next(numbers))
     assert tuple(rule_from_json(json.loads(json.dumps(rule_json(item)))) for item in first) == first

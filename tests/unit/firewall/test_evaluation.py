@@ -97,7 +97,8 @@ async def test_an_approved_call_is_a_step_of_the_run_it_was_held_in(plane: Harne
     steps = [{"tool_name_glob": "bank.pay"}, {"tool_name_glob": "mail.send"}]
     rule = {"verdict": "deny", "priority": 1, "sequence": {"window_seconds": 300, "steps": steps}}
     await plane.create(is_default=True, rules=[rule, PAY], default_verdict="allow")
-    pay, mail = ({"tool_name": tool, "arguments": {}, "agent_run_id": "run_7"} for tool in ("bank.pay", "mail.send"))
+    pay: dict[str, Any] = {"tool_name": "bank.pay", "arguments": {}, "agent_run_id": "run_7"}
+    mail = {**pay, "tool_name": "mail.send"}
     approval_id = (await plane.hook("POST", "/evaluate", pay))[1]["data"]["approval_id"]
     assert (await plane.hook("POST", "/evaluate", mail))[1]["data"]["verdict"] == "allow"
     await plane.request("POST", f"/approvals/{approval_id}/approve")
@@ -264,10 +265,11 @@ async def test_a_held_answer_is_charged_before_it_is_used_and_402_leaves_it_appr
 
     assert (await redeem()).code == "firewall_approval_pending"
     await plane.request("POST", f"/approvals/{answer.approval_id}/approve")
-    for fields, code in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"key_id": "key_2"}, "not_found"),
         ({"body_hash": b"other"}, "firewall_approval_mismatch"),
-    ]:
+    ]
+    for fields, code in wrong:
         assert (await redeem(**fields)).code == code
     assert (await redeem(peek=True)) == pb.RedeemResponse(held_answer=b"{}")
     await plane.request("PUT", f"/policies/{made['id']}", {"rules": [PAY | {"verdict": "deny"}]})

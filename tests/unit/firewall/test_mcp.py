@@ -290,8 +290,8 @@ async def test_servers_belong_to_their_workspace_and_only_admins_change_them(mcp
         if method != "GET":
             assert (await mcp.plane.request(method, target, body, who="w1/DEVELOPER"))[0] == 403
     assert (await mcp.admin("POST", "", {"name": "files", "url": mcp.up.url}))[0] == 409
-    _, body = await mcp.admin("PUT", f"/{made['id']}", {"enabled": False})
-    assert body["data"]["enabled"] is False
+    _, changed = await mcp.admin("PUT", f"/{made['id']}", {"enabled": False})
+    assert changed["data"]["enabled"] is False
     assert await mcp.tools() == []
     assert (await mcp.call("files.echo", {"text": "x"}))[0] is True
     assert (await mcp.admin("DELETE", f"/{made['id']}"))[0] == 200

@@ -79,7 +79,7 @@ async def planes(directory: Path) -> AsyncIterator[Both]:
     auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, servers["auth"])
     guardrail = await build_guardrail(
         GuardrailSettings(fingerprint_secret=SecretStr("f" * 32), rule_secret=SecretStr(SECRET)),
-        channels=lambda name: LoopbackChannel(servers.get(name) or LoopbackServer()),
+        channels=lambda name: LoopbackChannel(servers.get(name) or LoopbackServer()),  # type: ignore[arg-type, return-value]
         log=FakeLog(),  # type: ignore[arg-type]
         database_url=f"sqlite:///{directory}/guardrail.db",
         clock=clock,

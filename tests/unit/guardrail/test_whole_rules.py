@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from aiohttp import web
 
+from orca.common.v1.common_pb2 import RequestContext
 from orca.guardrail.v1 import guardrail_pb2 as pb
 from services.guardrail.ports import NotEvaluated
 from tests.unit.guardrail.builders import rule
@@ -177,7 +178,7 @@ async def test_a_secret_is_written_once_kept_sealed_and_never_told(service: Harn
     assert SECRET.encode() not in b"".join(record.value for record in service.producer.records)
     assert all(SECRET not in str(envelope) for envelope in await service.envelopes())
     async with service.database.read() as conn:
-        stored = []
+        stored: list[Any] = []
         for table in ("guardrails", "guardrail_history", "guardrail_rule_secrets"):
             stored += (await conn.execute(sa.text(f"SELECT * FROM {table}"))).all()
     assert stored
@@ -238,7 +239,7 @@ async def test_a_bug_in_one_rule_ends_as_that_rules_missing_evaluation(service: 
 async def test_each_choice_is_a_question_of_its_own_and_its_arguments_stay_json(service: Harness) -> None:
     await service.create(is_default=True, rules=[rule(**JUDGE)])
     service.judge.words = "yes"
-    request = pb.CheckRequest(context={"workspace_id": "w1", "key_id": "k"}, stage=pb.STAGE_OUTPUT)
+    request = pb.CheckRequest(context=RequestContext(workspace_id="w1", key_id="k"), stage=pb.STAGE_OUTPUT)
     request.segments.add(path="choices[0].message.content", kind=pb.SEGMENT_KIND_TEXT, text="one")
     request.segments.add(
         path="choices[1].message.tool.arguments", kind=pb.SEGMENT_KIND_JSON, text='{"a": [1, "b"], "c": null}'

@@ -91,7 +91,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 class TestAccounts:
     async def test_a_key_never_used_answers_zeros_and_its_limit(self, site: Site) -> None:
         await site.key(limit=5_000_000_000)
-        expected = {**EMPTY, "limit_usd": "5", "remaining_usd": "5", "leases": []}
+        expected: dict[str, Any] = {**EMPTY, "limit_usd": "5", "remaining_usd": "5", "leases": []}
         assert await site.data(f"/accounts/{KEY}") == expected
 
     async def test_amounts_are_decimal_strings(self, site: Site) -> None:

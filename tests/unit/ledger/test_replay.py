@@ -60,7 +60,7 @@ class World:
     async def grant(self, **values: Any) -> pb.AcquireResponse:
         return await self.ledger.servicer.Acquire(acquire(**values), None)
 
-    async def spend(self, lease: pb.Lease | None, workspace: pb.Lease | None = None, **amounts: int) -> Envelope:
+    async def spend(self, lease: pb.Lease | None, workspace: pb.Lease | None = None, **amounts: Any) -> Envelope:
         self.sent += 1
         used = amounts.get("settled", 0) + amounts.get("unconfirmed", 0)
         envelope = spend(

@@ -26,4 +26,5 @@ def counts(
     """Negative binomial counts around the rhythm."""
     rng = np.random.default_rng(seed)
     expected = mean * rhythm(at_s) * (1 + growth_per_week) ** ((at_s - at_s[0]) / WEEK_S)
-    return rng.poisson(expected * rng.gamma(1 / dispersion, dispersion, len(at_s))).astype(np.float64)
+    drawn: NDArray[np.float64] = rng.poisson(expected * rng.gamma(1 / dispersion, dispersion, len(at_s))).astype(float)
+    return drawn

@@ -98,7 +98,7 @@ class FakeReservation:
         assert not self.ended
         self.ended = "cancelled"
 
-    def settle(self, **amounts: int) -> Spend:
+    def settle(self, **amounts: Any) -> Spend:
         assert not self.ended
         self.ended = "settled"
         assert sum(amounts.values()) - amounts["overrun_nano_usd"] <= self.amount_nano_usd
@@ -224,7 +224,7 @@ class FakeGuardrail(guardrail_pb2_grpc.GuardrailServiceServicer):
         self.needs_sources = False
         self.opened: list[guardrail_pb2.StreamOpen] = []
 
-    def _output_mode(self) -> int:
+    def _output_mode(self) -> guardrail_pb2.OutputMode.ValueType:
         on = guardrail_pb2.STAGE_OUTPUT in self.stages
         return guardrail_pb2.OUTPUT_MODE_INCREMENTAL if on else guardrail_pb2.OUTPUT_MODE_NONE
 
@@ -406,8 +406,8 @@ class Relay:
         self.timeline = self.credit.timeline = self.journal.timeline
         self.guardrail, self.firewall = FakeGuardrail(), FakeFirewall()
         self.servers = LoopbackServer(), LoopbackServer()
-        guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(plane or self.guardrail, self.servers[0])  # type: ignore
-        firewall_pb2_grpc.add_FirewallServiceServicer_to_server(self.firewall, self.servers[1])  # type: ignore
+        guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(plane or self.guardrail, self.servers[0])
+        firewall_pb2_grpc.add_FirewallServiceServicer_to_server(self.firewall, self.servers[1])
         clock = ManualClock()
         planes = Planes(
             LoopbackChannel(self.servers[0]), LoopbackChannel(self.servers[1]), clock, deadline_s=deadline_s

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orca.guardrail.v1 import guardrail_pb2
 from tests.unit.relay.pipeline.support import Relay, chat
 
 
@@ -68,7 +69,7 @@ async def test_hostile_bytes(raw: bytes) -> None:
 async def judge(raw: bytes, capped: bool) -> Any:
     relay = Relay()
     relay.credit.limit = 10**12 if capped else None
-    relay.guardrail.stages = {1, 2}
+    relay.guardrail.stages = {guardrail_pb2.STAGE_INPUT, guardrail_pb2.STAGE_OUTPUT}
     answered = await relay.call(body=raw)
     assert 200 <= answered.status < 500
     if answered.status != 200:

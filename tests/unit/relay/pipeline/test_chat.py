@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from orca.guardrail.v1 import guardrail_pb2
 from services.common.errors import Unavailable
 from tests.unit.relay.pipeline.support import Provider, Relay, channel, chat, completion, price
 
@@ -278,7 +279,7 @@ async def test_the_words_of_a_refusal_are_withheld_where_an_output_rule_would_ju
     async with Provider(json_answer((400, error))) as provider:
         relay = Relay(channel(provider.url))
         told = await relay.call(body=chat())
-        relay.guardrail.stages, relay.guardrail.flags_only = {2}, True
+        relay.guardrail.stages, relay.guardrail.flags_only = {guardrail_pb2.STAGE_OUTPUT}, True
         withheld = await relay.call(body=chat())
     assert told.json["error"]["message"] == "the model saw a secret"
     assert withheld.error == (400, "upstream_rejected")
@@ -292,7 +293,7 @@ async def test_output_masks_blocks_and_withholds_logprobs() -> None:
         json_answer((200, completion(message)), (200, completion({"content": "forbidden"})))
     ) as provider:
         relay = Relay(channel(provider.url))
-        relay.guardrail.stages = {2}
+        relay.guardrail.stages = {guardrail_pb2.STAGE_OUTPUT}
         answered = await relay.call(body=chat(logprobs=True))
         kept = answered.json["choices"][0]["message"]
         assert (kept["content"], kept["tool_calls"][0]["function"]["arguments"]) == ("a [MASK]", '{"a":"[MASK]"}')
@@ -366,7 +367,7 @@ async def test_unlisted_answer_fields_are_dropped_unless_the_channel_lists_them(
     payload = completion({"content": "x", "weird": "a secret", "other": 1})
     async with Provider(json_answer((200, payload))) as provider:
         relay = Relay(channel(provider.url, extra_answer_fields=["weird"]))
-        relay.guardrail.stages = {2}
+        relay.guardrail.stages = {guardrail_pb2.STAGE_OUTPUT}
         answered = await relay.call(body=chat())
     message = answered.json["choices"][0]["message"]
     assert (message.get("weird"), "other" in message) == ("a [MASK]", False)

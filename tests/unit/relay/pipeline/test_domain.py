@@ -14,7 +14,7 @@ from services.relay.domain.identity import trace_id
 from services.relay.domain.model_access import glob_matches, model_allowed
 from services.relay.domain.routing import failover_order
 from services.relay.domain.segments import apply_replacements, collect_request
-from services.relay.domain.settlement import Delivered, settle_answered, settle_refused
+from services.relay.domain.settlement import Ending, settle_answered, settle_refused
 from services.relay.domain.sse import EventTooLarge, SseParser
 from services.relay.domain.usage import parse_usage
 from services.relay.domain.worst_case import Price, Shape, Usage, clamped_limit, cost_of, worst_case
@@ -64,7 +64,7 @@ def test_settlements_never_exceed_the_reservation(
     case = worst_case(body, shape(), PRICE)
     usage = Usage(used, out) if known else None
     settle = settle_refused if refused else settle_answered
-    end = settle(case.amount_nano_usd, usage, Delivered(body, received, received), case, 1, PRICE)
+    end = settle(Ending(case.amount_nano_usd, usage, body, received, case, 1, PRICE))
     assert min(end.settled, end.unconfirmed, end.blocked, end.overrun) >= 0
     assert end.settled + end.unconfirmed + end.blocked <= case.amount_nano_usd
     if known:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orca.guardrail.v1 import guardrail_pb2
 from services.relay.domain.chunks import MAX_HELD_DELTAS, StreamState, assemble
 from services.relay.domain.data_text import text_of_data
 from services.relay.domain.segments import IMMUTABLE, MAX_PATH_CHARS, TEXT, UNSUPPORTED, collect_request
@@ -61,7 +62,7 @@ async def test_listed_fields_are_judged_at_every_depth() -> None:
     usage: dict[str, Any] = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8, "weird": "a secret"}
     async with Provider(json_answer((200, completion({"content": "x", "tool_calls": [call]}, usage)))) as provider:
         relay = Relay(channel(provider.url, extra_answer_fields=["weird"]))
-        relay.guardrail.stages = {2}
+        relay.guardrail.stages = {guardrail_pb2.STAGE_OUTPUT}
         answered = (await relay.call(body=chat())).json
     judged = answered["choices"][0]["message"]["tool_calls"][0]
     assert (judged["weird"], judged["function"]["weird"]) == ("a [MASK]", {"deep": "a [MASK]"})

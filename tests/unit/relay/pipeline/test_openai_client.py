@@ -47,7 +47,7 @@ async def test_chat_streams_tools_and_models() -> None:
             tools=TOOLS,
             tool_choice="required",  # type: ignore
         )
-        assert called.choices[0].message.tool_calls[0].function.name == "look"  # type: ignore
+        assert called.choices[0].message.tool_calls[0].function.name == "look"
         assert (await client.models.retrieve("test/model")).id == "test/model"
         assert [model.id async for model in client.models.list()] == ["test/model"]
 

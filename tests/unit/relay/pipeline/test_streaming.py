@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from orca.guardrail.v1 import guardrail_pb2
 from services.common.errors import Unavailable
 from tests.unit.relay.pipeline.support import Provider, Relay, channel, chat
 
@@ -76,7 +77,7 @@ async def test_masks_are_the_same_however_the_stream_is_cut(size: int, newline: 
     )
     async with Provider(stream_of(raw, size)) as provider:
         relay = Relay(channel(provider.url))
-        relay.guardrail.stages = {2}
+        relay.guardrail.stages = {guardrail_pb2.STAGE_OUTPUT}
         answered = await relay.call(body=chat(stream=True))
     assert provider.bodies[0]["stream_options"] == {"include_usage": True}
     assert answered.text() == "a [MASK] word ü end"
@@ -85,7 +86,10 @@ async def test_masks_are_the_same_however_the_stream_is_cut(size: int, newline: 
 
 
 async def test_choices_are_kept_apart_and_logprobs_pass_without_output_rules() -> None:
-    logprobs = {"content": [{"token": "x", "logprob": -0.5, "bytes": None, "top_logprobs": []}], "refusal": None}
+    logprobs: dict[str, Any] = {
+        "content": [{"token": "x", "logprob": -0.5, "bytes": None, "top_logprobs": []}],
+        "refusal": None,
+    }
     raw = events(
         chunk({"role": "assistant", "content": "x"}, 0, logprobs=logprobs),
         chunk({"role": "assistant", "content": "y"}, 1),
@@ -153,7 +157,7 @@ async def test_redacted_and_masked_arguments_replace_the_held_deltas() -> None:
     )
     async with Provider(stream_of(raw)) as provider:
         relay = Relay(channel(provider.url))
-        relay.guardrail.stages = {2}
+        relay.guardrail.stages = {guardrail_pb2.STAGE_OUTPUT}
         answered = await relay.call(body=chat(stream=True))
     calls = [
         c["choices"][0]["delta"]["tool_calls"] for c in answered.frames[:-1] if "tool_calls" in c["choices"][0]["delta"]
@@ -167,7 +171,7 @@ async def test_a_block_after_delivered_text_ends_in_an_error_frame() -> None:
     raw = events(chunk({"content": "fine so "}), chunk({"content": "far forbidden "}), chunk({}, finish="stop"))
     async with Provider(stream_of(raw, 60)) as provider:
         relay = Relay(channel(provider.url))
-        relay.guardrail.stages = {2}
+        relay.guardrail.stages = {guardrail_pb2.STAGE_OUTPUT}
         answered = await relay.call(body=chat(stream=True))
     assert answered.status == 200
     assert answered.frames[-2]["error"]["code"] == "guardrail_blocked"
