@@ -93,6 +93,18 @@ class Automaton:
             return True
         return bool(found)
 
+    def furthest(self, data: bytes, wanted: frozenset[int]) -> int:
+        """The last end of a candidate of one of the patterns, which may be reported in any order; 0 without any."""
+        last = 0
+
+        def on_match(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            nonlocal last
+            if end > last and number in wanted:
+                last = end
+
+        self._database.scan(data, match_event_handler=on_match, scratch=self._scratch())
+        return last
+
     def _scratch(self) -> Any:
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:

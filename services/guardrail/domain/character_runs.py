@@ -37,6 +37,7 @@ class EmailFinder:
 
     triggers: tuple[Trigger, ...] = (Trigger(r"[a-z0-9_%+'\x81-]@[a-z0-9\x81]", True, _MAX_LOCAL, 0),)
     partials: tuple[str, ...] = ()
+    behinds: tuple[tuple[str, bool], ...] = ()
     longest = _MAX_LOCAL + 1 + _MAX_DOMAIN
 
     def hold(self, data: bytes) -> int:
@@ -123,6 +124,7 @@ class RunFinder:
     """A prefix and the run of characters after it, at most `longest` together; `accept` judges and trims."""
 
     partials: tuple[str, ...] = ()
+    behinds: tuple[tuple[str, bool], ...] = ()
 
     def __init__(
         self, prefix: str, chars: bytes, longest: int, accept: Callable[[bytes, int, int], int | None]

@@ -106,7 +106,7 @@ class CompiledPolicy:
 
         `hold`: shadow position from which on the gated finders are undecided.
         """
-        candidates = self.gate.candidates(view, view.to_shadow(floor) if floor else 0)
+        candidates = self.gate.candidates(view, view.to_shadow(floor) if floor else 0, hold)
         if candidates is None:
             for number in self.gate.finders:
                 yield number, self.watches[number].finder.find(view, cursors.get(number, floor), final)

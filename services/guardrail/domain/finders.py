@@ -57,6 +57,8 @@ class BuiltIn(Finder, Protocol):
     """What the automaton looks for on its behalf."""
     partials: tuple[str, ...]
     """RE2 patterns over shadow bytes of what the end of a growing text may cut off; empty with an own `hold`."""
+    behinds: tuple[tuple[str, bool], ...]
+    """The same for an automaton that reads backwards from the end: (expression, ignore case)."""
     longest: int
     """Its `max_match`: characters of its longest match and look-ahead."""
 

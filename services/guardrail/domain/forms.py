@@ -121,6 +121,9 @@ class FormFinder:
         self._forms = forms
         self.triggers: tuple[Trigger, ...] = tuple(form.trigger for form in forms)
         self.partials: tuple[str, ...] = tuple(form.shape.partial for form in forms)
+        self.behinds: tuple[tuple[str, bool], ...] = tuple(
+            (form.shape.behind, form.shape.ignore_case) for form in forms
+        )
         self.longest = max(form.shape.longest for form in forms) + LOOK_AHEAD
 
     def find(self, view: TextView, cursor: int, final: bool) -> Scan:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
 
 import re2
@@ -75,6 +75,9 @@ class _Catalogue:
     words: Automaton
     clues: Automaton
     quiet: Automaton
+    behinds: tuple[Automaton, Automaton]
+    """Read backwards from a text's end; those that ignore case apart, as each kind compiles twice as fast alone."""
+    behind_numbers: tuple[Mapping[str, int], Mapping[str, int]]
     shape_numbers: Mapping[Trigger, int]
     word_numbers: Mapping[str, int]
 
@@ -84,11 +87,18 @@ def _catalogue() -> _Catalogue:
     triggers = [trigger for name in entities.NAMES for trigger in entities.finder_of(name).triggers]
     shapes = list(dict.fromkeys(trigger for trigger in triggers if not trigger.words))
     words = sorted({word for trigger in triggers for word in trigger.words})
+    behinds = sorted({behind for name in entities.NAMES for behind in entities.finder_of(name).behinds})
+    cased, caseless = ([pattern for pattern, ignore in behinds if ignore is kind] for kind in (False, True))
     return _Catalogue(
         Automaton([(trigger.pattern, trigger.ignore_case) for trigger in shapes]),
         Automaton([(word, False) for word in words]),
         Automaton([(_CLUES[0], False)]),
         Automaton([("|".join(_CLUES), False)]),
+        (Automaton([(pattern, False) for pattern in cased]), Automaton([(pattern, True) for pattern in caseless])),
+        (
+            {pattern: number for number, pattern in enumerate(cased)},
+            {pattern: number for number, pattern in enumerate(caseless)},
+        ),
         {trigger: number for number, trigger in enumerate(shapes)},
         {word: number for number, word in enumerate(words)},
     )
@@ -112,10 +122,7 @@ class Gate:
         self._words: dict[int, list[tuple[int, int]]] = {}
         if self._native:
             self._index()
-        partials = sorted({partial for finder in self.finders.values() for partial in finder.partials})
-        self._partial = (
-            re2.compile(rf"(?:{'|'.join(partials)})\z".encode("ascii"), latin1_options()) if partials else None
-        )
+        self._partials = sorted({partial for finder in self.finders.values() for partial in finder.partials})
         self._own = [finder for finder in self.finders.values() if not finder.partials]
         self._longest = max((finder.longest for finder in self.finders.values() if finder.partials), default=0) + 1
 
@@ -128,21 +135,36 @@ class Gate:
                 if not trigger.words:
                     self._shapes.setdefault(catalogue.shape_numbers[trigger], []).append((number, place))
 
-    def candidates(self, view: TextView, low: int = 0) -> Mapping[int, Ends] | None:
+    @cached_property
+    def _partial(self) -> re2._Regexp:
+        return re2.compile(rf"(?:{'|'.join(self._partials)})\z".encode("ascii"), latin1_options())
+
+    @cached_property
+    def _behinds(self) -> tuple[tuple[Automaton, frozenset[int]], ...]:
+        catalogue = _catalogue()
+        mine = {behind for finder in self.finders.values() for behind in finder.behinds}
+        return tuple(
+            (scanner, frozenset(numbers[pattern] for pattern, ignore in mine if ignore is kind))
+            for scanner, numbers, kind in zip(catalogue.behinds, catalogue.behind_numbers, (False, True), strict=True)
+        )
+
+    def candidates(self, view: TextView, low: int, hold: int) -> Mapping[int, Ends] | None:
         """Candidates per watch of matches that begin at shadow position `low` or later, none for watches without.
 
-        None when the whole text must be read.
+        None when the whole text must be read. `hold`: where matches are undecided, so that none is asked for.
         """
         data = view.shadow
         if not self._native:
             return None
         catalogue = _catalogue()
-        if not catalogue.clues.any(data[low:] if low else data):
+        if low >= hold or not catalogue.clues.any(data[low:] if low else data):
             return _NOTHING
         found: dict[int, Ends] = {}
+        # A shape is read from the character before it on, a word from the one before the context's begin.
+        from_shape, from_word = max(0, low - 1), max(0, low - CONTEXT - 1)
         for scanner, data, users, shift in (
-            (catalogue.shapes, view.shadow, self._shapes, 0),
-            (catalogue.words, view.words, self._words, 1),
+            (catalogue.shapes, view.shadow[from_shape:] if from_shape else data, self._shapes, from_shape),
+            (catalogue.words, view.words[from_word:] if from_word else view.words, self._words, from_word - 1),
         ):
             if not users:
                 continue
@@ -150,10 +172,11 @@ class Gate:
             if hits is None:
                 return None
             for pattern, ends in hits.items():
-                if low and ends[-1] + CONTEXT < low:
-                    continue
-                for number, place in users.get(pattern, ()):
-                    self._add(found, number, place, [end - shift for end in ends] if shift else ends)
+                mine = users.get(pattern, ())
+                if mine and shift:
+                    ends = [end + shift for end in ends]
+                for number, place in mine:
+                    self._add(found, number, place, ends)
         if view.has_other_letters:
             for number, finder in self.finders.items():
                 if number not in found and finder.reads_elsewhere(view):
@@ -182,14 +205,17 @@ class Gate:
         hold = size
         for finder in self._own:
             hold = min(hold, finder.hold(data))
-        if self._partial is None:
+        if not self._partials:
             return hold
         low = max(0, size - self._longest)
         if not _OPENS.search(data, low) and not _SPACED.search(data, max(0, size - 16)):
             # Without a digit or opening mark nearby only the last word can be the begin of anything.
             return min(hold, max(low, len(data.rstrip(_WORD))))
-        found = self._partial.search(data, low)
-        return hold if found is None else min(hold, int(found.start()))
+        if not self._native:
+            found = self._partial.search(data, low)
+            return hold if found is None else min(hold, int(found.start()))
+        tail = data[low:][::-1]
+        return min(hold, size - max(scanner.furthest(tail, wanted) for scanner, wanted in self._behinds if wanted))
 
 
 def gated(finders: Iterable[tuple[int, object]]) -> dict[int, BuiltIn]:

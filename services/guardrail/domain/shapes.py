@@ -115,6 +115,53 @@ class Shape:
         return f"(?i:{body})" if self.ignore_case else body
 
 
+    @cached_property
+    def behind(self) -> str:
+        """For automata: pattern of what `partial` stands for, read backwards from the text's end.
+
+        It matches a little more: a whole match need not end where a word does.
+        """
+        cut = "|".join(
+            _cut_backwards(option) + (r"\b" if _is_boundary(option.items[:1]) else "") for option in self._root.options
+        )
+        return rf"^(?:(?:{cut})|(?s:.){{1,{LOOK_AHEAD}}}{_backwards(self._root)})"
+
+
+def _is_boundary(items: tuple[_Node, ...]) -> bool:
+    return bool(items) and isinstance(items[0], _Atom) and not items[0].text
+
+
+def _repeated(pattern: str, low: int, high: int) -> str:
+    return f"(?:{pattern}){{{low},{high}}}" if high > 0 else ""
+
+
+def _backwards(node: _Node) -> str:
+    """Pattern of the node's matches read from their ends; boundaries are taken as given."""
+    if isinstance(node, _Atom):
+        return node.text
+    if isinstance(node, _Repeat):
+        return _repeated(_backwards(node.item), node.low, node.high)
+    if isinstance(node, _Choice):
+        return "(?:" + "|".join(map(_backwards, node.options)) + ")"
+    return "".join(map(_backwards, reversed(node.items)))
+
+
+def _cut_backwards(node: _Node) -> str:
+    """Pattern of every beginning of the node's matches, none of them empty, read from its end."""
+    if isinstance(node, _Atom):
+        return node.text
+    if isinstance(node, _Repeat):
+        return _cut_backwards(node.item) + _repeated(_backwards(node.item), 0, node.high - 1)
+    if isinstance(node, _Choice):
+        return "(?:" + "|".join(map(_cut_backwards, node.options)) + ")"
+    out = ""
+    for item in reversed(node.items):
+        if _is_boundary((item,)):
+            continue
+        out = f"(?:{out}{_backwards(item)}|{_cut_backwards(item)})" if out else _cut_backwards(item)
+    return out
+
+
 def _cut_option(option: _Sequence) -> str:
     lead = option.items[0] if option.items else None
     if isinstance(lead, _Atom) and not lead.text:
