@@ -51,19 +51,27 @@ class App:
     publisher: OutboxPublisher
     servicer: GuardrailServicer
     webhook: HttpWebhook
+    _warming: asyncio.Task[None] | None = None
 
     def register(self, server: RpcServer) -> None:
         """Adds the gRPC service."""
         guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(self.servicer, server)
 
     async def start(self) -> None:
-        """Compiles the catalogue's automata, loads the snapshot and starts polling and publishing."""
-        await asyncio.gather(*(asyncio.to_thread(warm) for warm in (gate.warm, secrets.warm, scorer.warm)))
+        """Compiles the catalogue's automata, loads the snapshot and starts polling and publishing.
+
+        The automaton of attacks takes seconds, so it is compiled behind the start; a guardrail that has such a rule
+        waits for its own compilation.
+        """
+        await asyncio.gather(*(asyncio.to_thread(warm) for warm in (gate.warm, secrets.warm)))
         await self.snapshot.start()
         await self.publisher.start()
+        self._warming = asyncio.create_task(asyncio.to_thread(scorer.warm))
 
     async def stop(self) -> None:
         """Publishes what is left and closes the database."""
+        if self._warming is not None:
+            await self._warming
         await self.snapshot.stop()
         await self.publisher.stop()
         await self.webhook.close()

@@ -135,17 +135,22 @@ _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IP_V4 = re.compile(rb"\.".join([_OCTET] * 4) + rb"\Z")
 
 
+_SUSPECT = frozenset(b"-+~.,\x00")
+"""What is looked at more closely beside four octets; anything else cannot make them a piece of something longer."""
+
+
 def ip_v4(view: TextView, start: int, end: int) -> int | None:
     """Four octets that are not part of a longer dotted number, nor called a version."""
     data = view.shadow
     if _IP_V4.match(data, start, end) is None:
         return None
-    if guards.continues_number(data, start, end) or guards.touches_tag(data, start, end):
-        return None
-    if start >= 1 and data[start - 1] in b"-+~" and (start < 2 or data[start - 2] in _ALNUM):
-        return None
-    if data[end : end + 1] in (b"-", b"+", b"~") and data[end + 1 : end + 2].isalpha():
-        return None
+    if (start and data[start - 1] in _SUSPECT) or (end < len(data) and data[end] in _SUSPECT):
+        if guards.continues_number(data, start, end) or guards.touches_tag(data, start, end):
+            return None
+        if start >= 1 and data[start - 1] in b"-+~" and (start < 2 or data[start - 2] in _ALNUM):
+            return None
+        if data[end : end + 1] in (b"-", b"+", b"~") and data[end + 1 : end + 2].isalpha():
+            return None
     return None if guards.is_version(data, start, end) else end
 
 

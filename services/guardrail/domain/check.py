@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from services.guardrail.domain import folding
 from services.guardrail.domain.advice import Advice
@@ -94,13 +93,13 @@ class Check:
             try:
                 document = Document(self._rewritten.get(index, segment.text))
             except (TooDeep, ValueError):
-                finding = replace(finding, action=Action.BLOCK)
+                finding = finding._replace(action=Action.BLOCK)
             else:
                 if all(_PLAIN_KEY.fullmatch(key) for key in document.keys):
                     self._rewritten[index] = document.rewrite(lambda _text: finding.tag) or segment.text
                 else:
                     # The rule condemned the whole text, and a key that says something cannot be masked.
-                    finding = replace(finding, action=Action.BLOCK)
+                    finding = finding._replace(action=Action.BLOCK)
         elif segment.kind is Kind.IMMUTABLE:
             finding = _as_block(finding)
         self._collect(index, [finding], segment.text)
@@ -220,7 +219,7 @@ def _as_block(finding: Finding) -> Finding:
     """What cannot be masked is refused instead."""
     if finding.action is not Action.MASK:
         return finding
-    return replace(finding, action=Action.BLOCK)
+    return finding._replace(action=Action.BLOCK)
 
 
 def _is_label(text: str) -> bool:

@@ -8,7 +8,7 @@ and `LOOK_AHEAD` more: that is its fixed `max_match`, the same in whole texts an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -94,6 +94,29 @@ class _Walk:
         self.found = self._search(at)
         return self.found
 
+    def rest(self) -> Iterator[Region]:
+        """All of the form's matches, none overlapping another: what `first` finds when no other form interferes."""
+        form, view, data = self.form, self.view, self.view.shadow
+        search, context, accept = (form.near if self.near else form.whole).search, form.context, form.accept
+        reach = form.shape.longest + LOOK_AHEAD if self.near else len(data)
+        at = 0
+        for low, high in self.regions:
+            if low > at:
+                at = low
+            while at < high:
+                match = search(data, at, high + reach)
+                if match is None:
+                    break
+                start = match.start()
+                if start >= high:
+                    break
+                end = accept(view, start, match.end())
+                if end is None or (context is not None and not context.holds(view, start)):
+                    at = start + 1
+                else:
+                    yield start, end
+                    at = end
+
     def _search(self, at: int) -> Region | None:
         data, longest = self.view.shadow, self.form.shape.longest + LOOK_AHEAD
         while self.index < len(self.regions):
@@ -159,9 +182,8 @@ class FormFinder:
         spans: list[tuple[int, int]] = []
         last_end = cursor
         if len(walks) == 1:
-            while (only := walks[0].first(at)) is not None and only[0] < hold:
-                spans.append(view.span(*only))
-                at, last_end = only[1], spans[-1][1]
+            spans = [view.span(*only) for only in walks[0].rest()]
+            last_end = spans[-1][1] if spans else cursor
             walks = []
         while walks:
             found = [first for walk in walks if (first := walk.first(at)) is not None]
@@ -192,12 +214,20 @@ def _leftmost_longest(span: Region) -> Region:
 def _merged(regions: list[Region], low: int, high: int) -> list[Region]:
     """The regions' union within [low, high), by start."""
     merged: list[Region] = []
+    last_start, last_end = 0, -1
     for start, end in sorted(regions):
-        start, end = max(start, low), min(end, high)
+        if start < low:
+            start = low
+        if end > high:
+            end = high
         if start >= end:
             continue
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
+        if start > last_end:
+            if last_end >= 0:
+                merged.append((last_start, last_end))
+            last_start, last_end = start, end
+        elif end > last_end:
+            last_end = end
+    if last_end >= 0:
+        merged.append((last_start, last_end))
     return merged

@@ -25,6 +25,9 @@ from services.guardrail.domain.text import TextView
 Ends = list[Sequence[int]]
 """Candidates' ends of one finder, per trigger."""
 
+_Users = dict[int, list[tuple[int, int]]]
+"""The automaton's pattern → (watch, trigger's place) of those that asked for it."""
+
 _NOTHING: Mapping[int, Ends] = MappingProxyType({})
 _CLUES = (
     r"[0-9@]|://|[Ww][Ww][Ww][.]|[Ee][Yy][Jj]|[Ss][Kk]-|[A-Z]{4}|[0-9A-Fa-f]{2}[:\-]|[0-9A-Fa-f]{4}[.]",
@@ -118,8 +121,8 @@ class Gate:
         """`finders` by watch number; `native=False` reads with the confirming patterns alone."""
         self.finders = dict(finders)
         self._native = native and automaton.available() and bool(finders)
-        self._shapes: dict[int, list[tuple[int, int]]] = {}
-        self._words: dict[int, list[tuple[int, int]]] = {}
+        self._shapes: _Users = {}
+        self._words: _Users = {}
         if self._native:
             self._index()
         self._partials = sorted({partial for finder in self.finders.values() for partial in finder.partials})
@@ -162,26 +165,28 @@ class Gate:
         found: dict[int, Ends] = {}
         # A shape is read from the character before it on, a word from the one before the context's begin.
         from_shape, from_word = max(0, low - 1), max(0, low - CONTEXT - 1)
-        for scanner, data, users, shift in (
-            (catalogue.shapes, view.shadow[from_shape:] if from_shape else data, self._shapes, from_shape),
-            (catalogue.words, view.words[from_word:] if from_word else view.words, self._words, from_word - 1),
+        if not (
+            self._collect(found, catalogue.shapes, data[from_shape:] if from_shape else data, self._shapes, from_shape)
+            and self._collect(found, catalogue.words, view.words[from_word:], self._words, from_word - 1)
         ):
-            if not users:
-                continue
-            hits = scanner.scan(data)
-            if hits is None:
-                return None
-            for pattern, ends in hits.items():
-                mine = users.get(pattern, ())
-                if mine and shift:
-                    ends = [end + shift for end in ends]
-                for number, place in mine:
-                    self._add(found, number, place, ends)
+            return None
         if view.has_other_letters:
             for number, finder in self.finders.items():
                 if number not in found and finder.reads_elsewhere(view):
                     found[number] = [()] * len(finder.triggers)
         return found
+
+    def _collect(self, found: dict[int, Ends], scanner: Automaton, data: bytes, users: _Users, shift: int) -> bool:
+        """Adds what a scanner finds, `shift` further right than it says; False when that is too much."""
+        hits = scanner.scan(data) if users else {}
+        if hits is None:
+            return False
+        for pattern, ends in hits.items():
+            mine = users.get(pattern, ())
+            shifted = [end + shift for end in ends] if mine and shift else ends
+            for number, place in mine:
+                self._add(found, number, place, shifted)
+        return True
 
     def _add(self, found: dict[int, Ends], number: int, place: int, ends: Sequence[int]) -> None:
         mine = found.get(number)

@@ -58,7 +58,7 @@ _SHORT_LABELS = frozenset({b"p/", b"s/", b"m/", b"a/"})
 _MAX_INTEGER = 9
 """Digits before a decimal comma."""
 
-_PINS = (b"==", b">=", b"<=", b"~=", b"^", b"~", b"~>", b"!=")
+_PINNED = re.compile(rb"(?:[=><~!]=|~>|[~^])[ \"']*\Z")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PUNCTUATION = b" .:=#\"'(-_"
 
@@ -96,7 +96,7 @@ def is_called(data: bytes, start: int, known: frozenset[bytes]) -> bool:
 
 def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:
     """True when the word right before `start`, or the one before a filler such as `no.`, is known."""
-    left = data[max(0, start - LABEL_REACH) : start].rstrip(_PUNCTUATION)
+    left = (data[start - LABEL_REACH : start] if start > LABEL_REACH else data[:start]).rstrip(_PUNCTUATION)
     rest = left.rstrip(_LETTERS)
     word = left[len(rest) :].lower()
     if word in known:
@@ -194,9 +194,10 @@ def numbered_otherwise(data: bytes, start: int) -> bool:
 
 def is_version(data: bytes, start: int, end: int) -> bool:
     """True for four dotted numbers that the text calls a version, a section or a product."""
-    if _label(data, start, _VERSIONS) or data[max(0, start - 4) : start].rstrip(b" \"'").endswith(_PINS):
+    if _label(data, start, _VERSIONS):
+        return True
+    near = data[start - 4 : start] if start > 4 else data[:start]
+    if (b"=" in near or b"~" in near or b"^" in near) and _PINNED.search(near):
         return True
     # A product's token in a user agent, such as Chrome/120.0.0.0; hosts before a slash do not end in zeros.
-    return (
-        data[start - 1 : start] == b"/" and data[start - 2 : start - 1].isalpha() and data[start:end].endswith(b".0.0")
-    )
+    return near[-1:] == b"/" and near[-2:-1].isalpha() and data[start:end].endswith(b".0.0")

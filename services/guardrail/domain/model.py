@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 MAX_FINGERPRINTS = 16
 """Distinct matched substrings that one match carries a fingerprint of."""
@@ -142,9 +143,8 @@ class Segment:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One span found by one rule, in the text it was found in."""
+class Finding(NamedTuple):
+    """One span found by one rule, in the text it was found in. A tuple, as dense texts have thousands of them."""
 
     rule_index: int
     entity: str

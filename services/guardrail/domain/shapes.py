@@ -114,7 +114,6 @@ class Shape:
         body = rf"(?:(?:{cut})|(?:{self._root.pattern})(?s:.){{1,{LOOK_AHEAD}}})"
         return f"(?i:{body})" if self.ignore_case else body
 
-
     @cached_property
     def behind(self) -> str:
         """For automata: pattern of what `partial` stands for, read backwards from the text's end.

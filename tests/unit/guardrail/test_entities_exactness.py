@@ -93,6 +93,16 @@ def test_the_automaton_and_the_confirming_engine_agree(text: str) -> None:
     assert found(NATIVE, text) == found(PLAIN, text)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(texts, spaced), subsets)
+def test_what_the_automaton_holds_back_covers_what_the_confirming_engine_does(text: str, names: list[str]) -> None:
+    data = NATIVE.view(text).shadow
+    for native in (NATIVE, policy(rule(entities=names), stage=Stage.OUTPUT)):
+        plain = CompiledPolicy(native.guardrail, Stage.OUTPUT, native=False)
+        longest = max(finder.longest for finder in native.gate.finders.values())
+        assert len(data) - longest - 2 <= native.gate.hold(data) <= plain.gate.hold(data)
+
+
 @pytest.mark.parametrize("text", SENTENCES)
 def test_they_agree_on_every_example(text: str) -> None:
     assert found(NATIVE, text) == found(PLAIN, text)
