@@ -11,6 +11,7 @@ import itertools
 import re
 import threading
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -173,6 +174,17 @@ def parts() -> tuple[str, ...]:
 
 
 @cache
+def _by_key() -> Mapping[int, tuple[int, ...]]:
+    """Numbers of the phrases by their rarest part, so that a text is asked only about phrases it may hold."""
+    phrases = _phrases()[1]
+    uses = Counter(part for phrase in phrases for part in set(phrase.parts))
+    keyed: dict[int, list[int]] = {}
+    for number, phrase in enumerate(phrases):
+        keyed.setdefault(min(phrase.parts, key=lambda part: uses[part]), []).append(number)
+    return {part: tuple(numbers) for part, numbers in keyed.items()}
+
+
+@cache
 def shared_scanner() -> PartScanner:
     """The process's one automaton, compiled on first use."""
     try:
@@ -187,7 +199,9 @@ def find(data: bytes, scanner: PartScanner | None = None) -> list[tuple[Feature,
     found: list[tuple[Feature, Span]] = []
     if not ends:
         return found
-    for phrase in _phrases()[1]:
+    phrases, keyed = _phrases()[1], _by_key()
+    for number in sorted(number for part in ends for number in keyed.get(part, ())):
+        phrase = phrases[number]
         if all(part in ends for part in phrase.parts):
             found.extend((phrase.feature, span) for span in _confirmed(data, ends, phrase))
     return found
