@@ -116,7 +116,9 @@ class Filter:
             return None
         kept = self._object(raw, ANSWER)
         for position, choice in enumerate(kept["choices"]):
-            if not 0 <= choice.setdefault("index", position) < 1024:
+            if choice.get("index") is None:
+                choice["index"] = position
+            if not 0 <= choice["index"] < 1024:
                 return None
             self.dropped += choice.pop("message" if streamed else "delta", None) is not None
         return kept

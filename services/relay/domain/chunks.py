@@ -199,9 +199,10 @@ def assemble(deltas: list[dict[str, Any]]) -> tuple[dict[str, Any], bool]:
         for key, value in delta.items():
             if key == "tool_calls":
                 for call in value or ():
-                    inexact |= "index" not in call
-                    position = call.get("index", len(calls))
-                    calls.setdefault(position, _Call()).add({"index": position, **call})
+                    position = call.get("index")
+                    if position is None:
+                        position, inexact = len(calls), True
+                    calls.setdefault(position, _Call()).add({**call, "index": position})
                 if len(calls) > MAX_CALLS:
                     raise ValueError("too many tool calls")
             elif key in PARTS and isinstance(value, dict):

@@ -13,13 +13,17 @@ from typing import Any
 import jiter
 
 from services.common.errors import BadRequest
-from services.relay.domain.worst_case import Shape, output_limit
+from services.relay.domain.segments import KNOWN_KEYS, words
+from services.relay.domain.worst_case import LIMIT_FIELDS, Shape, output_limit
 
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
 MAX_MESSAGES = 10_000
 ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 BINARY_PARTS = frozenset(("image_url", "input_audio", "file", "image", "audio", "video_url", "input_image"))
+_API_NAMES = KNOWN_KEYS | words("search_parameters enable_search mcp_servers plugins")
+_CALLERS_OWN = words("parameters schema metadata logit_bias")
+"""Members whose own members the caller names."""
 _PLACE = re.compile(r" at line \d+ column \d+$")
 
 Check = Callable[[Any], bool]
@@ -134,6 +138,22 @@ def validate(body: Mapping[str, Any]) -> None:
             raise _refuse(name, check[1])
     _validate_options(body)
     _validate_tools(body)
+    _validate_names("", body)
+
+
+def _validate_names(path: str, holder: Mapping[str, Any]) -> None:
+    """Refuses `Tools` and the like beside the API's own names: providers that read names without regard to case would
+    take it for the member that was judged here under its right name."""
+    for name, value in holder.items():
+        if name not in _API_NAMES:
+            if (meant := name.casefold()) in _API_NAMES:
+                raise _refuse(f"{path}{name}", f"is not a field; did you mean {meant}?")
+        elif type(value) is dict and name not in _CALLERS_OWN:
+            _validate_names(f"{path}{name}.", value)
+        elif type(value) is list and name not in _CALLERS_OWN:
+            for index, item in enumerate(value):
+                if type(item) is dict:
+                    _validate_names(f"{path}{name}[{index}].", item)
 
 
 def _validate_options(body: Mapping[str, Any]) -> None:
@@ -210,8 +230,12 @@ def shape_of(body: Mapping[str, Any]) -> Shape:
     )
 
 
-def write_output_limit(body: dict[str, Any], tokens: int, default_field: str) -> None:
-    """Sets the output limit in the field the caller used, else in the channel's."""
-    given = [name for name in ("max_completion_tokens", "max_tokens") if body.get(name) is not None]
-    for name in given or [default_field]:
+def write_output_limit(body: dict[str, Any], tokens: int, channel_field: str) -> None:
+    """Sets the output limit in the field the caller used, else in the channel's.
+
+    A channel that is said to know the older `max_tokens` gets it always: a caller could name the newer field, which
+    such a provider ignores, to have an answer without a limit.
+    """
+    given = {name for name in LIMIT_FIELDS if body.get(name) is not None}
+    for name in given | ({channel_field} if not given or channel_field == "max_tokens" else set()):
         body[name] = tokens

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import BadRequest
-from services.relay.domain.data_text import text_of_data
+from services.relay.domain.data_text import text_of_data, text_of_file
 
 TEXT, JSON, IMMUTABLE, UNSUPPORTED = "text", "json", "immutable", "unsupported"
 MAX_SEGMENTS = 200_000
@@ -182,7 +182,10 @@ class Collector:
                 put = _PutData(holder, key, prefix) if prefix else None
                 self.segments.append(Segment(path, self._role, TEXT if put else IMMUTABLE, text, put))
             return True
-        if key not in ("data", "file_data") and value[:5].lower() != "data:":
+        if key == "file_data" and (guess := text_of_file(value)) is not None:
+            # A provider may go by the file's name; as what it was declared it stays unsupported.
+            self.add(path, IMMUTABLE, guess)
+        elif key not in ("data", "file_data") and value[:5].lower() != "data:":
             self.add(path, TEXT, value, holder, key)
         return False
 

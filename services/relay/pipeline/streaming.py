@@ -96,11 +96,11 @@ class StreamRelay:
             if event.strip() == b"[DONE]":
                 break
             try:
-                chunk = self._parse(event)
+                chunk, counted = self._parse(event)
             except OrcaError as error:
                 failure = error
                 break
-            self._take_apart(chunk, chunks, pieces)
+            self._take_apart(chunk, chunks, pieces, counted=counted)
         if exceeds_reserved(self._attempt.received_bytes, self._attempt.case, self._x.shape.choices):
             raise upstream_error("the provider sent more than the output limit allows")
         if self._guard is not None and pieces:
@@ -111,7 +111,8 @@ class StreamRelay:
         if failure is not None:
             raise failure
 
-    def _parse(self, event: bytes) -> Chunk:
+    def _parse(self, event: bytes) -> tuple[Chunk, bool]:
+        """(chunk without usage, whether it brought a usage to be believed)."""
         try:
             raw = jiter.from_json(event, allow_inf_nan=False)
         except ValueError:
@@ -121,7 +122,9 @@ class StreamRelay:
         chunk = self._filter.answer(raw, streamed=True)
         if chunk is None:
             raise upstream_error("the provider's stream is not a chat completion")
-        if (usage := chunk.pop("usage", None)) is not None and (parsed := parse_usage(raw["usage"])) is not None:
+        usage = chunk.pop("usage", None)
+        parsed = parse_usage(raw["usage"]) if usage is not None else None
+        if usage is not None and parsed is not None:
             # Unlisted members are not judged in a stream, so behind a guardrail they do not pass.
             self._usage, self._counted = (usage if self._guard is None else Filter().usage(usage)), parsed
         chunk["model"], chunk["object"] = self._x.model, "chat.completion.chunk"
@@ -131,9 +134,9 @@ class StreamRelay:
             for name in self._attempt.channel.extra_answer_fields:
                 self._filter.dropped += chunk.pop(name, None) is not None
         self._state.remember(chunk)
-        return chunk
+        return chunk, parsed is not None
 
-    def _take_apart(self, chunk: Chunk, chunks: list[Chunk], pieces: Pieces) -> None:
+    def _take_apart(self, chunk: Chunk, chunks: list[Chunk], pieces: Pieces, *, counted: bool) -> None:
         """Splits a chunk into what flows now, what the guardrail judges, and what is held."""
         for choice in chunk["choices"]:
             index, state = choice["index"], self._state.choice(choice["index"])
@@ -143,7 +146,11 @@ class StreamRelay:
             delta = choice.get("delta")
             if not isinstance(delta, dict):
                 delta = choice["delta"] = {}
-            self._attempt.received_bytes += text_bytes(delta)
+            if size := text_bytes(delta):
+                self._attempt.received_bytes += size
+                if not counted:
+                    # What was counted before this text does not count it.
+                    self._usage = self._counted = None
             if self._x.may_refuse_output:
                 state.say(delta)
             flowing = ("role", *TEXT_FIELDS)

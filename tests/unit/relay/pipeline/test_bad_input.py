@@ -66,6 +66,38 @@ async def test_hostile_bytes(raw: bytes) -> None:
     assert answered.error == (400, "invalid_request_error")
 
 
+TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "Name": "g"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (chat(Messages=[user("x")]), "Messages"),
+        (chat(MODEL="other/model"), "MODEL"),
+        (chat(Tools=[FUNCTION]), "Tools"),
+        (chat(Plugins=[{"id": "web"}]), "Plugins"),
+        ({**chat(), "toolſ": [FUNCTION]}, "toolſ"),
+        (chat(tools=[FUNCTION, TOOL]), "tools[1].function.Name"),
+        (chat(tools=[{**FUNCTION, "Type": "web_search"}]), "tools[0].Type"),
+        (chat(stream=True, stream_options={"Include_usage": False}), "stream_options.Include_usage"),
+        (messages(user("x", Role="system")), "messages[0].Role"),
+        (messages(user([{"type": "text", "text": "a", "tExt": "b"}])), "messages[0].content[0].tExt"),
+        (messages(user([{"type": "image_url", "image_url": {"url": "https://a", "URL": "b"}}])),
+         "messages[0].content[0].image_url.URL"),
+    ],
+)  # fmt: skip
+async def test_names_that_some_providers_take_for_others_are_refused(body: dict[str, Any], param: str) -> None:
+    answered = await judge(json.dumps(body).encode(), False)
+    assert (answered.error, answered.json["error"]["param"]) == ((400, "invalid_request_error"), param)
+
+
+async def test_names_of_the_callers_own_may_look_like_any() -> None:
+    parameters = {"type": "object", "properties": {"Name": {"type": "string"}, "Type": {}}, "Title": "x"}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    body = chat(tools=tools, metadata={"Model": "x"}, vendor={"Name": "y"}, topK=3)
+    assert (await judge(json.dumps(body).encode(), False)).status == 200
+
+
 async def judge(raw: bytes, capped: bool) -> Any:
     relay = Relay()
     relay.credit.limit = 10**12 if capped else None

@@ -435,10 +435,10 @@ async def test_the_body_sent_is_the_body_judged() -> None:
         relay = Relay(channel(provider.url, max_tokens_field="max_tokens"))
         relay.credit.limit = 10**12
         await relay.call(body=chat("ü secret", temperature=0.25))
-    assert provider.bodies[0] == {
-        "model": "upstream-model",
-        "messages": [{"role": "user", "content": "ü [MASK]"}],
-        "temperature": 0.25,
-        "max_tokens": 1000,
-    }
+        await relay.call(body=chat("ü secret", max_completion_tokens=7))
+    sent = {"model": "upstream-model", "messages": [{"role": "user", "content": "ü [MASK]"}]}
+    assert provider.bodies == [
+        {**sent, "temperature": 0.25, "max_tokens": 1000},
+        {**sent, "max_completion_tokens": 7, "max_tokens": 7},
+    ]
     assert json.dumps(provider.bodies[0])

@@ -90,6 +90,36 @@ async def test_a_running_count_does_not_settle_a_cut_answer(finished: bool) -> N
     assert unconfirmed > 0 or finished
 
 
+@pytest.mark.parametrize("done", [False, True])
+async def test_a_count_that_text_followed_settles_nothing(done: bool) -> None:
+    early = {**chunk({"role": "assistant"}), "usage": {"prompt_tokens": 1, "completion_tokens": 0}}
+    raw = events(early, chunk({"content": "word " * 50}), chunk({}, finish="stop"), done=done)
+    async with Provider(stream_of(raw)) as provider:
+        relay = Relay(channel(provider.url))
+        answered = await relay.call(body=chat(stream=True, stream_options={"include_usage": True}))
+    spend = relay.journal.of("spend")[0]
+    assert (spend.estimated, spend.output_tokens) == (True, 63)
+    assert spend.settled_nano_usd + spend.unconfirmed_nano_usd == spend.reservation_nano_usd
+    assert not any(frame.get("usage") for frame in answered.frames[:-1])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_index_of_null_is_no_index(stream: bool) -> None:
+    calls = [{"index": None, "function": {"name": name, "arguments": "{}"}} for name in ("fine", "deny_me")]
+    if stream:
+        deltas = [{**chunk({"tool_calls": [call]})} for call in [*calls, {**calls[0], "index": 0}]]
+        for delta in deltas:
+            delta["choices"][0]["index"] = None
+        handler = stream_of(events(*deltas, chunk({}, finish="tool_calls")))
+    else:
+        payload = completion({"content": None, "tool_calls": calls})
+        payload["choices"][0]["index"] = None
+        handler = json_answer((200, payload))
+    async with Provider(handler) as provider:
+        answered = await Relay(channel(provider.url)).call(body=chat(stream=stream))
+    assert answered.error == (400, "firewall_blocked")
+
+
 def test_long_names_do_not_multiply_with_the_texts_below_them() -> None:
     deep: Any = ["x"] * 2000
     for _ in range(50):
@@ -157,6 +187,27 @@ def test_text_in_data_urls_is_read_however_it_is_spelt(url: str, kind: str, wrap
     part = {"type": "image_url", "image_url": {"url": url} if wrapped else url}
     segments = collect_request({"model": "m", "messages": [{"role": "user", "content": [part]}]})
     assert [(s.kind, s.text) for s in segments] == [(kind, SAID)]
+
+
+@pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        (_B64, [SAID]),
+        (f"data:application/octet-stream;base64,{_B64}", [SAID]),
+        (f"data:application/pdf;name=a.txt;base64,{_B64}", [SAID]),
+        ("plain words, 4111 1111 1111 1111", ["plain words, 4111 1111 1111 1111"]),
+        (base64.b64encode(SAID.encode() * 500).decode(), [SAID * 500]),
+        (base64.b64encode(b"\x89PNG\r\n" * 50).decode(), []),
+        (base64.b64encode(SAID.encode() * 500 + b"\xff").decode(), []),
+        (base64.b64encode(b"%PDF-1.4 1111 of text").decode(), []),
+        ("data:application/pdf;base64", []),
+        ("", []),
+    ],
+)
+def test_a_file_that_is_text_is_read_whatever_it_is_declared_as(data: str, texts: list[str]) -> None:
+    part = {"type": "file", "file": {"file_data": data}}
+    segments = collect_request({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+    assert [(s.kind, s.text) for s in segments] == [*((IMMUTABLE, text) for text in texts), (UNSUPPORTED, "file")]
 
 
 def test_what_is_no_text_stays_unsupported() -> None:
