@@ -22,6 +22,7 @@ from services.ledger.events import CONFIG, CONFIG_GROUP, SPEND, SPEND_GROUP
 from services.ledger.grpc_server import LedgerServicer
 from services.ledger.http_api import routes
 from services.ledger.settings import LedgerSettings
+from services.ledger.storage.granting import GrantStore
 from services.ledger.storage.leases import LeaseStore
 from services.ledger.storage.parking import ParkingStore
 from services.ledger.storage.reading import Reader
@@ -118,6 +119,11 @@ async def build(
         keys=ConsumerLoop(log, CONFIG_GROUP, (CONFIG,), KeyConsumer(database, clock, notify), clock),
         sweeper=Sweeper(reversals, notify),
         servicer=LedgerServicer(
-            LeaseStore(database, clock, settings.lease_ttl_s), RedeemStore(database, clock), reader, clock, notify
+            GrantStore(database, clock, settings.lease_ttl_s),
+            LeaseStore(database, clock, settings.lease_ttl_s),
+            RedeemStore(database, clock),
+            reader,
+            clock,
+            notify,
         ),
     )

@@ -10,7 +10,8 @@ from services.common.clock import Clock
 from services.common.errors import BadRequest
 from services.ledger.domain.granting import Ask, Reason, Refused
 from services.ledger.domain.model import Account, Kind
-from services.ledger.storage.leases import Acquire, LeaseStore
+from services.ledger.storage.granting import Acquire, GrantStore
+from services.ledger.storage.leases import LeaseStore
 from services.ledger.storage.limits import KeyRecord
 from services.ledger.storage.reading import Reader
 from services.ledger.storage.redeeming import RedeemStore, Redemption
@@ -35,8 +36,15 @@ class LedgerServicer:
     """orca.ledger.v1.LedgerService."""
 
     def __init__(
-        self, leases: LeaseStore, redeems: RedeemStore, reader: Reader, clock: Clock, notify: Callable[[], None]
+        self,
+        grants: GrantStore,
+        leases: LeaseStore,
+        redeems: RedeemStore,
+        reader: Reader,
+        clock: Clock,
+        notify: Callable[[], None],
     ) -> None:
+        self._grants = grants
         self._leases = leases
         self._redeems = redeems
         self._reader = reader
@@ -46,7 +54,7 @@ class LedgerServicer:
     async def Acquire(self, request: pb.AcquireRequest, context: Any) -> pb.AcquireResponse:
         """Grants credit on a key's and its workspace's account, or says who refused."""
         del context
-        acquired = await self._leases.acquire(_acquire_of(request))
+        acquired = await self._grants.acquire(_acquire_of(request))
         response = pb.AcquireResponse(
             workspace_unlimited=acquired.workspace_unlimited, key_blocked_nano_usd=acquired.key_blocked
         )

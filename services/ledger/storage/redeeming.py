@@ -19,7 +19,7 @@ from services.common.storage import Database
 from services.ledger.domain.granting import Reason, Refused, refusal
 from services.ledger.domain.model import Amounts, Kind, blocked_account
 from services.ledger.events import Movement
-from services.ledger.storage.leases import counted
+from services.ledger.storage.granting import counted
 from services.ledger.storage.rows import account_of, move_amounts, publish
 from services.ledger.storage.tables import ACCOUNTS, BLOCKED, ENTRIES
 

@@ -16,6 +16,7 @@ from services.common.storage import Database
 from services.ledger.consumers import KeyConsumer, SpendConsumer, Sweeper
 from services.ledger.domain.model import Amounts
 from services.ledger.grpc_server import LedgerServicer
+from services.ledger.storage.granting import GrantStore
 from services.ledger.storage.leases import LeaseStore
 from services.ledger.storage.reading import Reader
 from services.ledger.storage.redeeming import RedeemStore
@@ -85,7 +86,14 @@ async def open_ledger(url: str, clock: ManualClock) -> Ledger:
     return Ledger(
         database,
         clock,
-        LedgerServicer(LeaseStore(database, clock, TTL_S), RedeemStore(database, clock), reader, clock, notify),
+        LedgerServicer(
+            GrantStore(database, clock, TTL_S),
+            LeaseStore(database, clock, TTL_S),
+            RedeemStore(database, clock),
+            reader,
+            clock,
+            notify,
+        ),
         SpendConsumer(SettlementStore(database, clock), notify),
         KeyConsumer(database, clock, notify),
         reversals,
