@@ -19,6 +19,7 @@ from services.auth.app import build as build_auth
 from services.common.clock import SystemClock
 from services.common.errors import Invalid
 from services.common.eventlog.kafka_log import KafkaEventLog
+from services.common.http import error_body
 from services.common.rpc import GrpcServer, channel_to
 from services.common.rpc.tls import RotatingChannel, TlsFiles
 from services.common.settings import OrcaSettings
@@ -30,6 +31,7 @@ from services.firewall.app import build as build_firewall
 from services.guardrail.app import build as build_guardrail
 from services.ledger.app import build as build_ledger
 from services.relay.app import build as build_relay
+from services.relay.edge.reply import error_body as relay_error_body
 
 BUILDERS: dict[str, Any] = {
     "auth": build_auth,
@@ -58,7 +60,12 @@ async def serve(settings: Settings, service: str, stop_event: Callable[[], async
     app = await _build(settings, service, log)
     # The planes' own ports answer their probes themselves, and stand behind an ingress that ends TLS.
     plane = (
-        HttpServer(app.asgi, sock, grace_s=profile.shutdown_grace_s)
+        HttpServer(
+            app.asgi,
+            sock,
+            grace_s=profile.shutdown_grace_s,
+            error_body=relay_error_body if service == "relay" else error_body,
+        )
         if service in BINDS
         else HttpServer(with_health(app.asgi, app.ready), sock, grace_s=profile.shutdown_grace_s, tls=tls)
     )

@@ -31,6 +31,7 @@ from services.firewall.app import build as build_firewall
 from services.guardrail.app import build as build_guardrail
 from services.ledger.app import build as build_ledger
 from services.relay.app import build as build_relay
+from services.relay.edge.reply import error_body as relay_error_body
 
 LOOPBACK_CIDRS = "127.0.0.0/8,::1/128"
 SERVICES = ("auth", "guardrail", "firewall", "ledger", "analytics", "relay")
@@ -155,7 +156,7 @@ async def build(settings: Settings) -> Embedded:
         apps,
         log,
         [
-            HttpServer(apps["relay"].asgi, relay_sock, grace_s=grace),
+            HttpServer(apps["relay"].asgi, relay_sock, grace_s=grace, error_body=relay_error_body),
             HttpServer(apps["console"].asgi, management_sock, grace_s=grace),
             HttpServer(metrics_app, metrics_sock, grace_s=1),
         ],

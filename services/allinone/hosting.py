@@ -9,11 +9,13 @@ import json
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import uvicorn
 
-from services.allinone.http_protocol import BoundedProtocol
+from services.allinone.http_protocol import BoundedProtocol, ErrorBody
+from services.common.http import error_body as management_error_body
 from services.common.rpc.tls import TlsFiles
 from services.common.settings import host_port
 
@@ -109,15 +111,23 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """One uvicorn server on one socket."""
+    """One uvicorn server on one socket. `error_body`: how requests are refused that no app sees."""
 
-    def __init__(self, app: Any, sock: socket.socket, *, grace_s: float, tls: TlsFiles | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        sock: socket.socket,
+        *,
+        grace_s: float,
+        tls: TlsFiles | None = None,
+        error_body: ErrorBody = management_error_body,
+    ) -> None:
         self._door = _Door(app)
         config = uvicorn.Config(
             self._door,
             interface="asgi3",
             loop="none",
-            http=BoundedProtocol,
+            http=partial(BoundedProtocol, error_body=error_body),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,

@@ -1,16 +1,24 @@
 """Bounds of one HTTP connection before any app sees a request: how large a head may be, how long it may take.
 
 The parser itself bounds neither, so that anybody could fill the memory or hold a connection open. A head that is too
-large is 431, one that does not come is 408; both end the connection, as does a request beyond every body's limit.
-Requests that arrive whole, as nearly all do, cost one sum over their headers.
+large is 431, one that does not come is 408, what cannot be parsed 400; each ends the connection, as does a request
+beyond every body's limit, and is told in the plane's own error shape with a request id. Requests that arrive whole, as
+nearly all do, cost one sum over their headers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
 
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.common.errors import BadRequest, OrcaError
+from services.common.ids import new_id
 
 HEAD_MAX_BYTES = 64 * 1024
 HEADERS_MAX = 200
@@ -18,11 +26,26 @@ HEAD_TIMEOUT_S = 60.0
 REQUEST_MAX_BYTES = 128 * 1024 * 1024
 """Head, body, chunk sizes and trailers; above the largest body that a service can be configured to take."""
 
-_TOO_LARGE, _TOO_LATE = "431 Request Header Fields Too Large", "408 Request Timeout"
+ErrorBody = Callable[[OrcaError], Mapping[str, Any]]
+"""An error in the shape of a plane."""
+
+
+def _too_large(in_head: bool = True) -> OrcaError:
+    if in_head:
+        return OrcaError("the request's head is too large", code="headers_too_large", status=431)
+    return OrcaError("the body is too large", code="too_large", status=413)
+
+
+def _too_late() -> OrcaError:
+    return OrcaError("the request's head did not come in time", code="request_timeout", status=408)
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol within these bounds."""
+
+    def __init__(self, *args: Any, error_body: ErrorBody, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._error_body = error_body
 
     head_timeout_s = HEAD_TIMEOUT_S
     _in_head = True
@@ -48,7 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._received > (HEAD_MAX_BYTES if self._in_head else REQUEST_MAX_BYTES):
-            self._refuse(_TOO_LARGE)
+            self._refuse(_too_large(self._in_head))
         elif self._in_head and self._late is None:
             self._await_head()
 
@@ -64,14 +87,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_came()
         size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
         if len(self.headers) > HEADERS_MAX or size > HEAD_MAX_BYTES:
-            self._refuse(_TOO_LARGE)
-            raise HttpParserError(_TOO_LARGE)
+            self._refuse(_too_large())
+            raise HttpParserError("the head is too large")
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed, unless it was answered already."""
         if not self.transport.is_closing():
-            super().send_400_response(msg)
+            self._refuse(BadRequest("the request is not HTTP that can be read"))
 
     def shutdown(self) -> None:
         """Closes an idle connection at once, another after its answer."""
@@ -84,15 +107,21 @@ class BoundedProtocol(HttpToolsProtocol):
             super().shutdown()
 
     def _await_head(self) -> None:
-        self._late = self.loop.call_later(self.head_timeout_s, self._refuse, _TOO_LATE)
+        self._late = self.loop.call_later(self.head_timeout_s, lambda: self._refuse(_too_late()))
 
     def _head_came(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None
 
-    def _refuse(self, status: str) -> None:
+    def _refuse(self, error: OrcaError) -> None:
         # A request whose answer is under way is cut: its connection cannot carry another status.
         if self.cycle is None or self.cycle.response_complete:
-            self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+            body = json.dumps(self._error_body(error), separators=(",", ":")).encode()
+            head = (
+                f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
+                f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+                f"x-orca-request-id: {new_id('req')}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
         self.transport.close()

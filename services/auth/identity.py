@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from services.common.errors import Forbidden, Invalid, NotFound, TooMany, Unauth
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_PREFIX = "orca-se-"
+TURNS = 64
+"""Passwords that are tried at a time, on each replica."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,23 @@ class Identity:
         self._ttl_s = session_ttl_s
         self._attempts = Attempts()
         self._addresses = Attempts(address_failures_max)
+        self._turns = [asyncio.Lock() for _ in range(TURNS)]
 
     async def login(self, email: str, password: str, address: str) -> tuple[Any, str, str]:
         """(user, session secret, CSRF token). Raises TooMany, or Unauthorized without saying which half was wrong."""
-        name, now_s = email.strip().lower(), self._store.now_s()
-        if wait_s := max(self._attempts.wait_s(name, now_s), self._addresses.wait_s(address, now_s)):
-            raise TooMany("too many failed logins; wait", code="too_many_attempts", retry_after_s=wait_s)
-        user = await self._store.user_by_email(email)
-        if not await verify_password(user.password_hash if user else None, password) or user is None:
-            self._attempts.failed(name, now_s)
-            self._addresses.failed(address, now_s)
-            raise Unauthorized("e-mail or password is wrong", code="invalid_credentials")
-        self._attempts.succeeded(name)
+        name = email.strip().lower()
+        async with self._turn(name):
+            user = await self._store.user_by_email(email)
+            now_s = self._store.now_s()
+            if wait_s := max(self._attempts.wait_s(name, now_s), self._addresses.wait_s(address, now_s)):
+                raise TooMany("too many failed logins; wait", code="too_many_attempts", retry_after_s=wait_s)
+            self._attempts.begun(name, now_s)
+            self._addresses.begun(address, now_s)
+            if not await verify_password(user.password_hash if user else None, password) or user is None:
+                raise Unauthorized("e-mail or password is wrong", code="invalid_credentials")
+            self._attempts.succeeded(name)
+            # Who knows one password must not be able to try others from here for ever.
+            self._addresses.succeeded(address, forgives=False)
         secret, csrf = mint(SESSION_PREFIX), mint("")
         async with self._store.change(user.id, "") as change:
             now = self._store.now_s()
@@ -63,13 +71,18 @@ class Identity:
 
         Raises TooMany, or Forbidden when it is wrong.
         """
-        now_s = self._store.now_s()
-        if wait_s := self._attempts.wait_s(user.email, now_s):
-            raise TooMany("too many failed logins; wait", code="too_many_attempts", retry_after_s=wait_s)
-        if not await verify_password(user.password_hash, password):
-            self._attempts.failed(user.email, now_s)
-            raise Forbidden("current_password: is wrong", param="current_password")
-        self._attempts.succeeded(user.email)
+        async with self._turn(user.email):
+            now_s = self._store.now_s()
+            if wait_s := self._attempts.wait_s(user.email, now_s):
+                raise TooMany("too many failed logins; wait", code="too_many_attempts", retry_after_s=wait_s)
+            self._attempts.begun(user.email, now_s)
+            if not await verify_password(user.password_hash, password):
+                raise Forbidden("current_password: is wrong", param="current_password")
+            self._attempts.succeeded(user.email)
+
+    def _turn(self, name: str) -> asyncio.Lock:
+        """Passwords of one name are tried one after the other: right ones at the same time do not use up the tries."""
+        return self._turns[hash(name) % len(self._turns)]
 
     async def logout(self, session: str) -> None:
         """Ends a session; an unknown one is no error."""

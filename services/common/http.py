@@ -176,15 +176,18 @@ def ok(data: Any) -> dict[str, Any]:
     return {"success": True, "data": data}
 
 
+def error_body(error: OrcaError) -> dict[str, Any]:
+    """The error envelope, as data."""
+    body: dict[str, Any] = {"success": False, "code": error.code, "message": error.message}
+    return body if error.param is None else {**body, "param": error.param}
+
+
 def error_response(error: OrcaError) -> JSONResponse:
     """The error envelope with its status."""
     headers = dict(error.headers)
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
-    body: dict[str, Any] = {"success": False, "code": error.code, "message": error.message}
-    if error.param is not None:
-        body["param"] = error.param
-    return JSONResponse(body, status_code=error.status, headers=headers)
+    return JSONResponse(error_body(error), status_code=error.status, headers=headers)
 
 
 def create_api(title: str, authenticator: Authenticator | None) -> FastAPI:

@@ -56,6 +56,9 @@ class OrcaSettings(BaseSettings):
     http_bind: str = Field("127.0.0.1:8090", description="Address of this service's own HTTP API, host:port.")
     log_level: str = Field("info", description="debug, info, warning or error.")
     shutdown_grace_s: float = Field(20.0, gt=0, le=600, description="Seconds in-flight work may take after SIGTERM.")
+    trusted_proxies: str = Field(
+        "", description="Addresses and CIDRs of proxies whose X-Forwarded-For is believed, comma-separated."
+    )
     upstream_allow_cidrs: str = Field(
         "", description="Private ranges that channels may dial, comma-separated; the embedded profile adds loopback."
     )

@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.errors import NotFound, OrcaError, Unavailable
 from services.common.http import error_response, ok
+from services.common.ids import new_id
+from services.common.networks import parse_networks
 from services.common.rpc import RpcServer
 from services.console.openapi import merge
 from services.console.proxy import Proxy
@@ -56,9 +58,12 @@ class Console:
             await send({"type": "websocket.close", "code": 1000})
             return
         started = False
+        request_id = (b"x-orca-request-id", new_id("req").encode())
 
         async def watched(message: Message) -> None:
             nonlocal started
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], request_id]}
             started = True
             await send(message)
 
@@ -67,13 +72,13 @@ class Console:
         except ClientDisconnect:
             return  # Nobody is left to be told.
         except OrcaError as error:
-            await error_response(error)(scope, receive, send)
+            await error_response(error)(scope, receive, watched)
         except Exception as error:
             if started:
                 # The status is sent: breaking the connection is all that is left, and it tells the caller.
                 raise
             log.error("unhandled error", extra={"error_class": type(error).__name__})
-            await error_response(OrcaError("internal error"))(scope, receive, send)
+            await error_response(OrcaError("internal error"))(scope, receive, watched)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw_path = _raw_path(scope)
@@ -161,11 +166,14 @@ class App:
 
 
 async def build(settings: ConsoleSettings, *, upstreams: Mapping[str, httpx.AsyncClient]) -> App:
-    """Wires the entry point over one client per service. Raises ValueError when one is missing."""
+    """Wires the entry point over one client per service.
+
+    Raises ValueError when one is missing, or when a trusted proxy is no address.
+    """
     missing = sorted(set(SERVICES) - set(upstreams))
     if missing:
         raise ValueError(f"no client for {', '.join(missing)}")
-    proxy = Proxy(upstreams)
+    proxy = Proxy(upstreams, parse_networks(settings.trusted_proxies))
     console = Console(proxy)
     return App("console", console, console, proxy)
 

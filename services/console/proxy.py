@@ -1,14 +1,15 @@
 """Hands a management request to its service and the service's answer back, byte for byte, as it comes.
 
-The body is bounded and read before anything is sent; hop-by-hop headers end here; `X-Forwarded-For` is the socket
-peer, whatever the caller claimed. Nothing is retried: a write may have happened.
+The body is bounded and read before anything is sent; hop-by-hop headers end here; `X-Forwarded-For` is the caller's
+address as far as trusted proxies tell it, and never what a caller claimed. Nothing is retried: a write may have
+happened.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -16,7 +17,9 @@ from starlette.requests import Request
 from starlette.types import Scope, Send
 
 from services.common.errors import BadRequest, OrcaError, Unavailable
+from services.common.forwarded import client_address
 from services.common.http import BODY_MAX_BYTES
+from services.common.networks import Network
 from services.console.routes import wire_target
 
 log = logging.getLogger("orca.console")
@@ -46,8 +49,9 @@ Headers = list[tuple[bytes, bytes]]
 class Proxy:
     """One pool of connections per service."""
 
-    def __init__(self, upstreams: Mapping[str, httpx.AsyncClient]) -> None:
+    def __init__(self, upstreams: Mapping[str, httpx.AsyncClient], trusted: Sequence[Network] = ()) -> None:
         self._upstreams = upstreams
+        self._trusted = tuple(trusted)
 
     async def forward(self, service: str, request: Request, raw_path: bytes, send: Send) -> None:
         """Sends the service's answer.
@@ -79,7 +83,7 @@ class Proxy:
             outgoing = httpx.Request(
                 request.method,
                 client.base_url.copy_with(raw_path=target),
-                headers=forwarded_headers(request.scope),
+                headers=forwarded_headers(request.scope, self._trusted),
                 content=body,
                 extensions={"timeout": client.timeout.as_dict()},
             )
@@ -144,11 +148,13 @@ def _too_large() -> OrcaError:
     return OrcaError("the body is too large", code="too_large", status=413)
 
 
-def forwarded_headers(scope: Scope) -> Headers:
-    """End-to-end headers, with the socket peer as the one address in `X-Forwarded-For`."""
+def forwarded_headers(scope: Scope, trusted: Sequence[Network]) -> Headers:
+    """End-to-end headers, with the caller's as the one address in `X-Forwarded-For`; none for a peer without one."""
     kept = [(name, value) for name, value in _end_to_end(scope["headers"]) if name not in _OURS]
-    if scope.get("client"):
-        kept.append((b"x-forwarded-for", str(scope["client"][0]).encode("ascii", "replace")))
+    hops = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    peer = str(scope["client"][0]) if scope.get("client") else ""
+    if (address := client_address(peer, hops, trusted)) is not None:
+        kept.append((b"x-forwarded-for", str(address).encode("ascii")))
     return kept
 
 

@@ -15,9 +15,9 @@ from orca.relay.v1 import relay_pb2_grpc
 from services.common.clock import Clock, SystemClock
 from services.common.eventlog.ports import EventLog
 from services.common.ids import new_id
+from services.common.networks import parse_networks
 from services.relay.credit import LeaseCreditGate
 from services.relay.directory import GrpcDirectory
-from services.relay.domain.address import parse_networks
 from services.relay.edge.asgi import RelayAsgi
 from services.relay.grpc_server import RelayServicer
 from services.relay.journal import FileJournal

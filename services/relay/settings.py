@@ -10,9 +10,6 @@ from services.common.settings import OrcaSettings
 class RelaySettings(OrcaSettings):
     """What the data plane reads from the environment, beyond what every service does."""
 
-    trusted_proxies: str = Field(
-        "", description="Addresses and CIDRs of proxies whose X-Forwarded-For is believed, comma-separated."
-    )
     echo_model: bool = Field(False, description="Serve the built-in sample model orca/echo.")
     judge_rpm_per_key: int = Field(
         60, ge=1, le=1_000_000, description="Judge questions a minute on behalf of one tenant key, on each replica."

@@ -116,6 +116,16 @@ def test_extra_variables_reach_every_service() -> None:
     assert set(SCHEMA["properties"]["extraEnv"]["propertyNames"]["enum"]) <= known_variables().keys()
 
 
+def test_both_planes_know_the_ingress_and_no_other_service_does() -> None:
+    told = {
+        pod
+        for pod, spec in pods(render({"trustedProxies": ["10.0.0.0/16", "10.2.0.0/16"]}))
+        for variable in spec["containers"][0].get("env", [])
+        if variable == {"name": "ORCA_TRUSTED_PROXIES", "value": "10.0.0.0/16,10.2.0.0/16"}
+    }
+    assert told == {"StatefulSet/demo-relay", "Deployment/demo-console"}
+
+
 def test_what_is_off_is_not_rendered() -> None:
     kinds_of = {m["kind"] for m in render({"tls": {"enabled": False}, "networkPolicy": {"enabled": False}})}
     assert kinds_of & {"Certificate", "NetworkPolicy", "Ingress", "HTTPRoute", "ServiceMonitor"} == set()

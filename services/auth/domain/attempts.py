@@ -1,6 +1,7 @@
 """Failed logins: how many an e-mail or an address may have before it has to wait. Bounded, in memory, per replica.
 
-Sessions and access tokens of the user go on; only passwords are not tried meanwhile.
+A try counts as failed from its begin until it is known to have succeeded, so that tries at the same time are not more
+than the limit either. Sessions and access tokens of the user go on; only passwords are not tried meanwhile.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class Attempts:
         count, since_s = self._failures.get(name, (0, now_s))
         return max(0, since_s + WINDOW_S - now_s) if count >= self._max else 0
 
-    def failed(self, name: str, now_s: int) -> None:
-        """One more failure; the oldest name is forgotten when there are too many."""
+    def begun(self, name: str, now_s: int) -> None:
+        """One more try, a failure until `succeeded`; the oldest name is forgotten when there are too many."""
         count, since_s = self._failures.get(name, (0, now_s))
         if now_s - since_s >= WINDOW_S:
             count, since_s = 0, now_s
@@ -35,6 +36,10 @@ class Attempts:
         if len(self._failures) > NAMES_MAX:
             self._failures.popitem(last=False)
 
-    def succeeded(self, name: str) -> None:
-        """The password was right."""
-        self._failures.pop(name, None)
+    def succeeded(self, name: str, *, forgives: bool = True) -> None:
+        """The password was right: its try was no failure, and with `forgives` those before it are forgotten."""
+        count, since_s = self._failures.get(name, (0, 0))
+        if forgives or count <= 1:
+            self._failures.pop(name, None)
+        else:
+            self._failures[name] = (count - 1, since_s)

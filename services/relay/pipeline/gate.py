@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from services.common.clock import Clock
 from services.common.errors import BadRequest, Forbidden, NotFound, OrcaError, Unauthorized, Unavailable
+from services.common.forwarded import client_address
 from services.common.money import format_usd
-from services.relay.domain import address
+from services.common.networks import Network
+from services.relay.domain.address import allowed
 from services.relay.domain.capped_fields import unpriced_field
 from services.relay.domain.identity import checked_id, run_identity
 from services.relay.domain.model_access import model_allowed
@@ -45,7 +47,7 @@ class Gate:
         journal: Journal,
         clock: Clock,
         *,
-        trusted_proxies: Sequence[address.Network] = (),
+        trusted_proxies: Sequence[Network] = (),
         max_body_bytes: int = 10 * 1024 * 1024,
     ) -> None:
         self._keys = keys
@@ -69,9 +71,9 @@ class Gate:
             raise Unauthorized("the API key is disabled", code="key_disabled")
         if 0 <= key.expires_at_unix_s <= self._clock.now_us() // 1_000_000:
             raise Unauthorized("the API key has expired", code="key_expired")
-        source = address.client_address(incoming.peer, incoming.forwarded_for, self._trusted)
+        source = client_address(incoming.peer, incoming.forwarded_for, self._trusted)
         x.address = str(source) if source is not None else ""
-        if not address.allowed(source, entry.allow_networks):
+        if not allowed(source, entry.allow_networks):
             raise Forbidden("the API key does not accept requests from this address", code="access_denied")
         if key.is_firewall_gateway:
             raise Forbidden("a firewall gateway key cannot be used here", code="access_denied")

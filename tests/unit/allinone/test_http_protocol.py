@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from services.allinone import http_protocol
 from services.allinone.hosting import HttpServer, address, listen
 from services.allinone.http_protocol import HEAD_MAX_BYTES, HEADERS_MAX, BoundedProtocol
+from services.relay.edge.reply import error_body
 
 PATIENCE_S = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -34,7 +36,7 @@ async def sizes(scope: Any, receive: Any, send: Any) -> None:
 @pytest.fixture
 async def target() -> AsyncIterator[tuple[str, int]]:
     sock = listen("127.0.0.1:0", "ORCA_HTTP_BIND")
-    server = HttpServer(sizes, sock, grace_s=1)
+    server = HttpServer(sizes, sock, grace_s=1, error_body=error_body)
     await server.start()
     host, _, port = address(sock).rpartition(":")
     yield host, int(port)
@@ -97,5 +99,33 @@ async def test_large_bodies_and_pipelined_requests_pass(target: tuple[str, int])
     assert answers.count(b"\r\n\r\n%d" % size) == 3
 
 
-async def test_what_cannot_be_parsed_is_400(target: tuple[str, int]) -> None:
-    assert (await answered(target, b"\x16\x03\x01\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+@pytest.mark.parametrize(
+    ("pieces", "status", "code"),
+    [
+        ((b"\x16\x03\x01\r\n\r\n",), 400, "invalid_request_error"),
+        ((b"GET / HTTP/1.1\r\nno colon\r\n\r\n",), 400, "invalid_request_error"),
+        ((b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",), 400, "invalid_request_error"),
+        ((b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",), 400, "invalid_request_error"),
+        ((GET + b"X-Long: " + b"a" * HEAD_MAX_BYTES + b"\r\n\r\n",), 431, "headers_too_large"),
+        ((GET,), 408, "request_timeout"),
+    ],
+    ids=["no HTTP", "a header without colon", "two lengths", "a version to come", "too large", "too late"],
+)
+async def test_a_request_that_no_app_sees_is_refused_in_the_planes_shape(
+    target: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    pieces: tuple[bytes, ...],
+    status: int,
+    code: str,
+) -> None:
+    if status == 408:
+        monkeypatch.setattr(BoundedProtocol, "head_timeout_s", 0.05)
+    head, _, body = (await answered(target, *pieces)).partition(b"\r\n\r\n")
+    line, *raw = head.decode().split("\r\n")
+    headers = dict(one.split(": ", 1) for one in raw)
+    assert line.split(" ")[:2] == ["HTTP/1.1", str(status)]
+    assert headers.pop("x-orca-request-id").startswith("req_")
+    assert headers == {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    told = json.loads(body)["error"]
+    assert told.pop("message")
+    assert told == {"type": "invalid_request_error", "param": None, "code": code}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from orca.auth.v1 import auth_pb2
 from services.auth.domain.attempts import FAILURES_MAX, WINDOW_S
 from services.auth.identity import Identity
 from services.auth.operations import TOKENS_MAX
-from services.common.errors import TooMany, Unauthorized
+from services.common.errors import OrcaError, TooMany, Unauthorized
 from tests.unit.auth.harness import World, changes, on_both, until
 
 
@@ -317,3 +318,32 @@ async def test_each_consent_to_capture_is_recorded_and_numbered(world: World) ->
 async def test_retention_is_clamped(world: World) -> None:
     settings = await world.call("PUT", "/api/workspace/settings", json={"log_retention_days": 400})
     assert settings["log_retention_days"] == 180
+
+
+async def logins(identity: Identity, *tries: tuple[str, str]) -> dict[str, int]:
+    """How many of these logins, all at once, ended how."""
+    answers = await asyncio.gather(
+        *(identity.login(email, password, "203.0.113.7") for email, password in tries), return_exceptions=True
+    )
+    return dict(Counter(answer.code if isinstance(answer, OrcaError) else "ok" for answer in answers))
+
+
+async def test_guesses_at_once_are_no_more_than_the_limit(world: World) -> None:
+    burst = await logins(Identity(world.app._store, 60), *[("admin@orca.local", "guess")] * (FAILURES_MAX + 5))
+    assert burst == {"invalid_credentials": FAILURES_MAX, "too_many_attempts": 5}
+    sprayed = [(f"user{number}@example.test", "guess") for number in range(8)]
+    burst = await logins(Identity(world.app._store, 60, address_failures_max=3), *sprayed)
+    assert burst == {"invalid_credentials": 3, "too_many_attempts": 5}
+
+
+async def test_right_passwords_at_once_are_no_failures(world: World) -> None:
+    identity = Identity(world.app._store, 60, address_failures_max=3)
+    right = ("admin@orca.local", "correct horse")
+    assert await logins(identity, *[right] * (FAILURES_MAX + 2)) == {"ok": FAILURES_MAX + 2}
+    # Nor do they forgive the address what it failed at.
+    assert await logins(identity, ("a@example.test", "guess"), ("b@example.test", "guess")) == {
+        "invalid_credentials": 2
+    }
+    assert await logins(identity, right) == {"ok": 1}
+    await logins(identity, ("c@example.test", "guess"))
+    assert await logins(identity, right) == {"too_many_attempts": 1}

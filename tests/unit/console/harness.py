@@ -85,14 +85,16 @@ class Down(httpx.AsyncBaseTransport):
 
 
 @asynccontextmanager
-async def console(**replaced: httpx.AsyncBaseTransport) -> AsyncIterator[tuple[App, httpx.AsyncClient]]:
+async def console(
+    trusted_proxies: str = "", **replaced: httpx.AsyncBaseTransport
+) -> AsyncIterator[tuple[App, httpx.AsyncClient]]:
     """A started console, and a caller of it."""
     transports = {**services(), **replaced}
     upstreams = {
         name: httpx.AsyncClient(transport=transport, base_url=f"http://{name}.test")
         for name, transport in transports.items()
     }
-    app = await build(ConsoleSettings(), upstreams=upstreams)
+    app = await build(ConsoleSettings(trusted_proxies=trusted_proxies), upstreams=upstreams)
     await app.start()
     transport = httpx.ASGITransport(app.asgi, client=(PEER, 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://console.test") as caller:

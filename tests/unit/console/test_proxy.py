@@ -45,6 +45,35 @@ async def test_headers_of_one_hop_stop_here_and_the_peer_is_the_sockets() -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("trusted", "claimed", "told"),
+    [
+        ("", ["203.0.113.9"], PEER),
+        ("198.51.100.0/24", ["203.0.113.9"], PEER),
+        (PEER, [], PEER),
+        (PEER, ["203.0.113.9"], "203.0.113.9"),
+        (PEER, ["10.0.0.1, 203.0.113.9"], "203.0.113.9"),
+        (PEER, ["10.0.0.1", "203.0.113.9"], "203.0.113.9"),
+        (f"{PEER}, 198.51.100.0/24", ["203.0.113.9, 198.51.100.4"], "203.0.113.9"),
+        (PEER, ["203.0.113.9, unknown"], PEER),
+        (PEER, ["[2001:db8::7]:443"], "2001:db8::7"),
+    ],
+)
+async def test_the_callers_address_is_what_trusted_proxies_tell(trusted: str, claimed: list[str], told: str) -> None:
+    sent = [("X-Forwarded-For", hop) for hop in claimed]
+    async with console(trusted) as (_, caller):
+        answer = await caller.get("/api/ledger/entries", headers=sent)
+    assert [value for name, value in answer.json()["data"]["headers"] if name == "x-forwarded-for"] == [told]
+
+
+async def test_each_answer_carries_a_request_id_of_its_own() -> None:
+    async with console() as (_, caller):
+        answers = [await caller.get(path) for path in ("/api/token", "/api/nowhere", "/livez", "/livez")]
+    ids = {answer.headers["x-orca-request-id"] for answer in answers}
+    assert len(ids) == 4
+    assert all(one.startswith("req_") for one in ids)
+
+
 async def test_every_cookie_is_passed_on_and_none_is_kept() -> None:
     async with console() as (app, caller):
         first = await caller.get("/api/token/cookies")

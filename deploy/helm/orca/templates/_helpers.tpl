@@ -123,9 +123,9 @@ labels:
 - {name: ORCA_RELAY_BIND, value: "0.0.0.0:8080"}
 - {name: ORCA_SHUTDOWN_GRACE_S, value: {{ $root.Values.relay.drainSeconds | quote }}}
 - {name: ORCA_JOURNAL_MAX_BYTES, value: {{ printf "%.0f" $root.Values.relay.journal.maxBytes | quote }}}
-{{- if $root.Values.trustedProxies }}
-- {name: ORCA_TRUSTED_PROXIES, value: {{ join "," $root.Values.trustedProxies | quote }}}
 {{- end }}
+{{- if and $root.Values.trustedProxies (or (eq .service "relay") (eq .service "console")) }}
+- {name: ORCA_TRUSTED_PROXIES, value: {{ join "," $root.Values.trustedProxies | quote }}}
 {{- end }}
 {{- range $key, $value := $root.Values.extraEnv }}
 - {name: {{ $key }}, value: {{ $value | quote }}}

@@ -16,8 +16,8 @@ from orca.events.v1.events_pb2 import Envelope, Spend
 from orca.firewall.v1 import firewall_pb2, firewall_pb2_grpc
 from orca.guardrail.v1 import guardrail_pb2, guardrail_pb2_grpc
 from services.common.errors import OrcaError, TooMany, Unauthorized
+from services.common.networks import parse_networks
 from services.common.rpc import LoopbackChannel, LoopbackServer
-from services.relay.domain.address import parse_networks
 from services.relay.edge.asgi import RelayAsgi
 from services.relay.grpc_server import RelayServicer
 from services.relay.pipeline.catalogue import Catalogue

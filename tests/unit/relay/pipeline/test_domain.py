@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.domain.address import client_address, parse_networks
+from services.common.forwarded import client_address
+from services.common.networks import parse_networks
 from services.relay.domain.capped_fields import unpriced_field
 from services.relay.domain.identity import trace_id
 from services.relay.domain.model_access import glob_matches, model_allowed
