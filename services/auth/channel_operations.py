@@ -15,7 +15,7 @@ from services.auth.watch import Settling
 from services.common.errors import Invalid
 from services.common.http import Principal
 from services.common.ids import new_id
-from services.common.storage import insert_for
+from services.common.storage import upsert
 
 CHANNEL_DEFAULTS: Mapping[str, Any] = {
     "priority": 0,
@@ -80,14 +80,13 @@ class ChannelOperations:
         """Overrides a model's price, or removes the override (None)."""
         async with self.store.change(principal.user_id, principal.workspace_id) as change:
             values = {
-                "fields": asdict(price) if price else {}, "deleted": price is None, "revision": change.revision,
-            }  # fmt: skip
-            insert = insert_for(change.tx)(PRICES).values(
-                workspace_id=principal.workspace_id, model_id=model_id, **values
-            )
-            await change.tx.execute(
-                insert.on_conflict_do_update(index_elements=["workspace_id", "model_id"], set_=values)
-            )
+                "workspace_id": principal.workspace_id,
+                "model_id": model_id,
+                "fields": asdict(price) if price else {},
+                "deleted": price is None,
+                "revision": change.revision,
+            }
+            await upsert(change.tx, PRICES, values)
             verb = "price_delete" if price is None else "price_update"
             await change.audit(verb, "model", model_id)
             await change.publish("model", model_id, "delete" if price is None else "update", change.revision, {})

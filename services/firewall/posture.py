@@ -17,12 +17,12 @@ from orca.guardrail.v1 import guardrail_pb2
 from services.common.clock import Clock
 from services.common.errors import Conflict, Invalid, NotFound, OrcaError, Unavailable
 from services.common.ids import new_id
+from services.common.levels import NAMES, edited_since, followed, in_order_of_undoing, keeps, unedited
 from services.common.rpc import call
 from services.common.storage import Database, bump, outbox_add
 from services.firewall import events
 from services.firewall.domain.drafts import rule_from_json
 from services.firewall.domain.model import Policy, Verdict
-from services.firewall.domain.posture import NAME, keeps
 from services.firewall.domain.presets import levels
 from services.firewall.policies import Policies, rules_of, shown
 from services.firewall.storage import postures, queries
@@ -33,7 +33,6 @@ from services.firewall.storage.tables import counter, outbox
 log = logging.getLogger("orca.firewall")
 
 GUARDRAIL_TIMEOUT_S = 5.0
-NAMES_MAX = 100
 PENDING_MAX = 100
 _FIELDS = ("name", "enabled", "is_default", "shadow_mode")
 
@@ -144,8 +143,7 @@ class Postures:
         if last is None or not last.managed_id:
             return None
         row = await queries.policies.find(change.tx, change.workspace_id, last.managed_id)
-        version = next((item["version"] for item in last.touched if item["id"] == last.managed_id), None)
-        return row if row is not None and version in (None, row.policy.version) else None
+        return row if row is not None and unedited(last.touched, row.policy.id, row.policy.version) else None
 
     async def _observe(self, change: _Change, on: bool) -> dict[str, Any]:
         old = await queries.read_settings(change.tx, change.workspace_id)
@@ -158,8 +156,7 @@ class Postures:
         await self._policies.write_settings(change.tx, stored, ("observe_mode",), change.actor_id, change.revision)
 
     async def _free_name(self, change: _Change) -> str:
-        for number in range(1, NAMES_MAX):
-            name = NAME if number == 1 else f"{NAME} {number}"
+        for name in NAMES:
             if not await queries.policies.name_taken(change.tx, change.workspace_id, name, ""):
                 return name
         raise Conflict("too many firewall policies are named like the level's")
@@ -196,14 +193,12 @@ class Postures:
             for item in posture.touched
         }
         settings = await queries.read_settings(change.tx, change.workspace_id)
-        changed = settings.settings.observe_mode != posture.settings["after"] or any(
-            (row := rows[item["id"]]) is None or row.policy.version != item["version"] for item in posture.touched
-        )
-        if changed and not force:
+        living = {row_id: row.policy.version for row_id, row in rows.items() if row is not None}
+        changed = settings.settings.observe_mode != posture.settings["after"]
+        if (changed or edited_since(posture.touched, living)) and not force:
             raise Conflict("managed rows were changed since the level was applied", code="posture_changed")
         versions: dict[str, int] = {}
-        # The former default last: whoever became one in between gives way to it.
-        for item in sorted(posture.touched, key=lambda item: bool(item["before"] and item["before"]["is_default"])):
+        for item in in_order_of_undoing(posture.touched):
             row = rows[item["id"]]
             if row is not None:
                 versions[item["id"]] = await self._restore(change, row, item["before"], item["id"] in attached)
@@ -230,8 +225,7 @@ class Postures:
         await postures.put(change.tx, replace(undone, state=UNDONE))
         last = await postures.latest(change.tx, change.workspace_id)
         if last is not None:
-            touched = tuple({**item, "version": versions.get(item["id"], item["version"])} for item in last.touched)
-            await postures.put(change.tx, replace(last, touched=touched))
+            await postures.put(change.tx, replace(last, touched=followed(last.touched, versions)))
 
     async def finish(self) -> None:
         """Tells the guardrail what it has not heard yet: the chore behind `applying`."""

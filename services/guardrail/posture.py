@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.errors import Conflict, Invalid, NotFound
 from services.common.ids import new_id
+from services.common.levels import NAMES, edited_since, followed, in_order_of_undoing, keeps, unedited
 from services.common.storage import bump
+from services.guardrail.domain.levels import LEVELS, level_rules
 from services.guardrail.domain.model import Guardrail
-from services.guardrail.domain.posture import LEVELS, NAME, keeps, level_rules
 from services.guardrail.policies import Policies, admitted_rules, shown
 from services.guardrail.storage import postures, queries
 from services.guardrail.storage.postures import ACTIVE, STAGED, UNDONE, Posture
@@ -23,7 +24,6 @@ from services.guardrail.storage.queries import Stored
 from services.guardrail.storage.tables import counter
 
 STAGE_S = 60
-NAMES_MAX = 100
 _FIELDS = ("name", "enabled", "is_default", "log_raw_content")
 
 
@@ -62,8 +62,7 @@ class Postures:
         if last is None or not last.managed_id:
             return None
         row = await queries.guardrails.find(tx, workspace_id, last.managed_id)
-        version = next((item["version"] for item in last.touched if item["id"] == last.managed_id), None)
-        return row if row is not None and version in (None, row.policy.version) else None
+        return row if row is not None and unedited(last.touched, row.policy.id, row.policy.version) else None
 
     async def commit(self, workspace_id: str, stage_id: str, level: str, actor_id: str, *, replacing: bool) -> Posture:
         """Activates the level. Raises Invalid, Conflict on a bound."""
@@ -76,11 +75,12 @@ class Postures:
             if known is not None and known.state != STAGED:
                 return known
             default = await queries.guardrails.other_default(tx, workspace_id, "")
+            managed = await self._managed(tx, workspace_id)
+            done = Posture(stage_id, workspace_id, ACTIVE, False, managed.policy.id if managed else "", [], now_us)
             if await self._keeps(tx, workspace_id, default, replacing=replacing):
-                managed = await self._managed(tx, workspace_id)
-                done = Posture(stage_id, workspace_id, ACTIVE, True, managed.policy.id if managed else "", [], now_us)
+                done = replace(done, kept=True)
             else:
-                done = await self._apply(tx, stage_id, level, actor_id, default, revision, now_us, workspace_id)
+                done = await self._apply(tx, done, level, actor_id, default, managed, revision)
             await postures.put(tx, done)
         await self._policies.published()
         return done
@@ -88,45 +88,40 @@ class Postures:
     async def _apply(
         self,
         tx: AsyncConnection,
-        stage_id: str,
+        posture: Posture,
         level: str,
         actor_id: str,
         default: Stored | None,
+        managed: Stored | None,
         revision: int,
-        now_us: int,
-        workspace_id: str,
     ) -> Posture:
-        managed = await self._managed(tx, workspace_id)
+        now_us = posture.created_at_us
         touched: list[dict[str, Any]] = []
         raw = level_rules(level)
         if default is not None and (raw is None or managed is None or default.policy.id != managed.policy.id):
             row = default.policy
             demoted = replace(row, is_default=False, version=row.version + 1)
-            stored = Stored(demoted, default.created_at_us, now_us, revision, False)
+            stored = Stored(demoted, default.created_at_us, now_us, revision)
             await self._policies.write(tx, stored, "update", actor_id)
             touched.append({"id": row.id, "before": shown(default), "version": demoted.version})
-            if managed is not None and managed.policy.id == row.id:
-                managed = stored
         if raw is None:
-            return Posture(stage_id, workspace_id, ACTIVE, False, managed.policy.id if managed else "", touched, now_us)
+            return replace(posture, touched=touched)
         if managed is None:
-            name = await self._free_name(tx, workspace_id)
-            row = Guardrail(new_id("gr"), workspace_id, name, 1, is_default=True, rules=admitted_rules(raw, ()))
-            await self._policies.write(tx, Stored(row, now_us, now_us, revision, False), "create", actor_id, new=True)
+            name = await self._free_name(tx, posture.workspace_id)
+            row = Guardrail(new_id("gr"), posture.workspace_id, name, 1, is_default=True, rules=admitted_rules(raw, ()))
+            await self._policies.write(tx, Stored(row, now_us, now_us, revision), "create", actor_id, new=True)
             before = None
         else:
             old = managed.policy
             rules = admitted_rules(raw, old.rules)
             row = replace(old, is_default=True, enabled=True, rules=rules, version=old.version + 1)
-            stored = Stored(row, managed.created_at_us, now_us, revision, False)
-            await self._policies.write(tx, stored, "update", actor_id)
+            await self._policies.write(tx, Stored(row, managed.created_at_us, now_us, revision), "update", actor_id)
             before = shown(managed)
         touched.append({"id": row.id, "before": before, "version": row.version})
-        return Posture(stage_id, workspace_id, ACTIVE, False, row.id, touched, now_us)
+        return replace(posture, touched=touched, managed_id=row.id)
 
     async def _free_name(self, tx: AsyncConnection, workspace_id: str) -> str:
-        for number in range(1, NAMES_MAX):
-            name = NAME if number == 1 else f"{NAME} {number}"
+        for name in NAMES:
             if not await queries.guardrails.name_taken(tx, workspace_id, name, ""):
                 return name
         raise Conflict("too many guardrails are named like the level's")
@@ -146,18 +141,13 @@ class Postures:
             if posture.state == UNDONE:
                 return
             rows = {item["id"]: await queries.guardrails.find(tx, workspace_id, item["id"]) for item in posture.touched}
-            changed = [
-                item["id"]
-                for item in posture.touched
-                if (row := rows[item["id"]]) is None or row.policy.version != item["version"]
-            ]
-            if changed and not force:
+            living = {row_id: row.policy.version for row_id, row in rows.items() if row is not None}
+            if edited_since(posture.touched, living) and not force:
                 raise Conflict("the guardrail was changed since the level was applied", code="posture_changed")
             if check_only:
                 return
             versions = {}
-            # The former default last: whoever became one in between gives way to it.
-            for item in sorted(posture.touched, key=lambda item: bool(item["before"] and item["before"]["is_default"])):
+            for item in in_order_of_undoing(posture.touched):
                 row = rows[item["id"]]
                 if row is not None:
                     before = item["before"]
@@ -175,8 +165,7 @@ class Postures:
         """The level before is in force again: its rows are as it left them, under newer versions."""
         last = await postures.latest(tx, workspace_id)
         if last is not None:
-            touched = [{**item, "version": versions.get(item["id"], item["version"])} for item in last.touched]
-            await postures.put(tx, replace(last, touched=touched))
+            await postures.put(tx, replace(last, touched=followed(last.touched, versions)))
 
 
 def _former(row: Guardrail, before: dict[str, Any] | None) -> Guardrail:

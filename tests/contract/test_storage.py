@@ -24,6 +24,7 @@ from services.common.storage import (
     outbox_add,
     outbox_table,
     read_counter,
+    upsert,
 )
 
 METADATA = sa.MetaData()
@@ -73,6 +74,15 @@ async def database(url: str) -> AsyncIterator[Database]:
 async def held(database: Database) -> int | None:
     async with database.read() as conn:
         return (await conn.execute(sa.select(ACCOUNT.c.held))).scalar_one_or_none()
+
+
+async def test_an_upsert_inserts_and_then_overwrites_the_row_of_its_key(database: Database) -> None:
+    for row_id, amount in (("a", 1), ("b", 2), ("a", 3)):
+        async with database.write() as tx:
+            await upsert(tx, ACCOUNT, {"id": row_id, "held": amount})
+    async with database.read() as conn:
+        rows = (await conn.execute(sa.select(ACCOUNT).order_by(ACCOUNT.c.id))).all()
+    assert [tuple(row) for row in rows] == [("a", 3), ("b", 2)]
 
 
 async def test_migrations_run_once(database: Database) -> None:

@@ -12,7 +12,7 @@ from services.analytics.events import ANOMALIES
 from services.analytics.storage.tables import EPISODES, JOB_LEASES, OUTBOX
 from services.common.clock import Clock
 from services.common.ids import new_id
-from services.common.storage import Database, insert_for, outbox_add
+from services.common.storage import Database, insert_for, outbox_add, upsert
 
 LEASE_US = 150_000_000
 KEPT_US = 90 * 86_400 * 1_000_000
@@ -52,11 +52,7 @@ class EpisodeStore:
                 after, state = advance(before, firing, now_us, new_id("an"))
                 if after is None or after == before:
                     continue
-                values = {name: getattr(after, name) for name in _FIELDS}
-                statement = insert_for(tx)(EPISODES).values(values)
-                await tx.execute(
-                    statement.on_conflict_do_update(index_elements=["workspace_id", "series"], set_=values)
-                )
+                await upsert(tx, EPISODES, {name: getattr(after, name) for name in _FIELDS})
                 if state is not None:
                     told.append((after.series, state))
                     envelope = _event(after, firing, state, now_us)

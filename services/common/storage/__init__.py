@@ -1,7 +1,7 @@
 """Relational storage: one API over SQLite (embedded) and PostgreSQL (distributed)."""
 
 from services.common.storage.counters import bump, change_counter, read_counter
-from services.common.storage.database import Database, insert_for
+from services.common.storage.database import Database, insert_for, upsert
 from services.common.storage.migrations import Migration, add_missing
 from services.common.storage.outbox import OutboxPublisher, audit_envelope, outbox_add, outbox_table
 from services.common.storage.policies import (
@@ -31,4 +31,5 @@ __all__ = [
     "policy_history",
     "policy_table",
     "read_counter",
+    "upsert",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -96,6 +96,13 @@ class Database:
 def insert_for(conn: AsyncConnection) -> Any:
     """The dialect's `insert`, which knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+
+
+async def upsert(tx: AsyncConnection, table: sa.Table, values: Mapping[str, Any]) -> None:
+    """Inserts the row, or overwrites these columns of the one that has its primary key."""
+    statement = insert_for(tx)(table).values(**values)
+    key = [column.name for column in table.primary_key]
+    await tx.execute(statement.on_conflict_do_update(index_elements=key, set_=dict(values)))
 
 
 def _engine(url: str, service: str) -> Any:

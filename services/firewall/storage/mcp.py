@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.common.storage import insert_for
+from services.common.storage import upsert
 from services.firewall.storage.tables import metadata
 
 servers = sa.Table(
@@ -124,9 +124,7 @@ async def find_named(conn: AsyncConnection, workspace_id: str, name: str) -> Ser
 
 async def put(tx: AsyncConnection, server: Server) -> None:
     """Inserts or overwrites."""
-    values = {column.name: getattr(server, column.name) for column in servers.c}
-    statement = insert_for(tx)(servers).values(**values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+    await upsert(tx, servers, {column.name: getattr(server, column.name) for column in servers.c})
 
 
 async def delete(tx: AsyncConnection, server_id: str) -> None:
@@ -144,11 +142,12 @@ async def tools_of(conn: AsyncConnection, server_id: str) -> dict[str, Tool]:
 async def put_tool(tx: AsyncConnection, tool: Tool) -> None:
     """Inserts or overwrites."""
     values = {
+        "server_id": tool.server_id,
+        "name": tool.name,
         "approved": tool.approved,
         "seen": tool.seen,
         "definition_json": json.dumps(dict(tool.definition), separators=(",", ":")),
         "approved_by": tool.approved_by,
         "approved_at_us": tool.approved_at_us,
     }
-    statement = insert_for(tx)(tools).values(server_id=tool.server_id, name=tool.name, **values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=["server_id", "name"], set_=values))
+    await upsert(tx, tools, values)

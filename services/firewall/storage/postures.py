@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.common.storage import insert_for
+from services.common.storage import upsert
 from services.firewall.storage.tables import metadata
 
 ACTIVE, UNDONE = "active", "undone"
@@ -56,7 +57,7 @@ class Posture:
     guardrail_id: str = ""
     pending: str = ""
     managed_id: str = ""
-    touched: tuple[dict[str, Any], ...] = ()
+    touched: Sequence[Mapping[str, Any]] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     created_at_us: int = 0
 
@@ -74,7 +75,7 @@ def _posture(row: Any) -> Posture:
         guardrail_id=row.guardrail_id,
         pending=row.pending,
         managed_id=row.managed_id,
-        touched=tuple(json.loads(row.touched_json)),
+        touched=json.loads(row.touched_json),
         settings=json.loads(row.settings_json),
         created_at_us=row.created_at_us,
     )
@@ -115,6 +116,7 @@ async def pending(conn: AsyncConnection, limit: int) -> list[Posture]:
 async def put(tx: AsyncConnection, posture: Posture) -> None:
     """Inserts or overwrites."""
     values = {
+        "stage_id": posture.stage_id,
         "workspace_id": posture.workspace_id,
         "level": posture.level,
         "replacing": posture.replacing,
@@ -129,5 +131,4 @@ async def put(tx: AsyncConnection, posture: Posture) -> None:
         "settings_json": json.dumps(posture.settings, separators=(",", ":")),
         "created_at_us": posture.created_at_us,
     }
-    statement = insert_for(tx)(postures).values(stage_id=posture.stage_id, **values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=["stage_id"], set_=values))
+    await upsert(tx, postures, values)

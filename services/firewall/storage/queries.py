@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.common.storage import PolicyRows, insert_for
+from services.common.storage import PolicyRows, upsert
 from services.common.storage import Stored as StoredPolicy
 from services.firewall.domain.drafts import rule_from_json, rule_json
 from services.firewall.domain.model import Policy, Settings, Verdict
@@ -76,6 +76,7 @@ async def read_settings(conn: AsyncConnection, workspace_id: str) -> StoredSetti
 async def put_settings(tx: AsyncConnection, stored: StoredSettings, revision: int, now_us: int) -> None:
     """Inserts or overwrites the settings."""
     values = {
+        "workspace_id": stored.workspace_id,
         "observe_mode": stored.settings.observe_mode,
         "approval_ttl_s": stored.settings.approval_ttl_s,
         "webhook_url": stored.webhook_url,
@@ -84,5 +85,4 @@ async def put_settings(tx: AsyncConnection, stored: StoredSettings, revision: in
         "updated_at_us": now_us,
         "revision": revision,
     }
-    statement = insert_for(tx)(settings).values(workspace_id=stored.workspace_id, **values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=["workspace_id"], set_=values))
+    await upsert(tx, settings, values)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.common.storage import insert_for
+from services.common.storage import upsert
 from services.guardrail.storage.tables import metadata
 
 STAGED, ACTIVE, UNDONE = "staged", "active", "undone"
@@ -38,7 +39,7 @@ class Posture:
     state: str
     kept: bool
     managed_id: str
-    touched: list[dict[str, Any]]
+    touched: Sequence[Mapping[str, Any]]
     created_at_us: int
 
 
@@ -76,6 +77,7 @@ async def latest(conn: AsyncConnection, workspace_id: str) -> Posture | None:
 async def put(tx: AsyncConnection, posture: Posture) -> None:
     """Inserts or overwrites."""
     values = {
+        "stage_id": posture.stage_id,
         "workspace_id": posture.workspace_id,
         "state": posture.state,
         "kept": posture.kept,
@@ -83,8 +85,7 @@ async def put(tx: AsyncConnection, posture: Posture) -> None:
         "touched_json": json.dumps(posture.touched, separators=(",", ":")),
         "created_at_us": posture.created_at_us,
     }
-    statement = insert_for(tx)(postures).values(stage_id=posture.stage_id, **values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=["stage_id"], set_=values))
+    await upsert(tx, postures, values)
 
 
 async def drop_undecided(tx: AsyncConnection, before_us: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.common.storage import upsert
 from services.guardrail.storage.tables import rule_secrets
 
 
@@ -24,9 +25,7 @@ async def secrets_of(conn: AsyncConnection, guardrail_ids: Iterable[str]) -> dic
 async def put_secrets(tx: AsyncConnection, guardrail_id: str, sealed: Mapping[str, bytes]) -> None:
     """Inserts or replaces the secrets of some rules."""
     for rule_id, value in sealed.items():
-        where = sa.and_(rule_secrets.c.guardrail_id == guardrail_id, rule_secrets.c.rule_id == rule_id)
-        await tx.execute(rule_secrets.delete().where(where))
-        await tx.execute(rule_secrets.insert().values(guardrail_id=guardrail_id, rule_id=rule_id, sealed=value))
+        await upsert(tx, rule_secrets, {"guardrail_id": guardrail_id, "rule_id": rule_id, "sealed": value})
 
 
 async def drop_secrets(tx: AsyncConnection, guardrail_id: str) -> None:

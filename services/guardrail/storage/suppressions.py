@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.common.storage import upsert
 from services.guardrail.storage.tables import suppressions
 
 
@@ -74,9 +75,7 @@ async def find_suppression(
 
 async def put_suppression(tx: AsyncConnection, item: Suppression) -> None:
     """Inserts or replaces the row."""
-    values: dict[str, Any] = {name: getattr(item, name) for name in Suppression.__slots__}
-    await tx.execute(suppressions.delete().where(_key(item.workspace_id, item.rule_id, item.fingerprint)))
-    await tx.execute(suppressions.insert().values(**values))
+    await upsert(tx, suppressions, {name: getattr(item, name) for name in Suppression.__slots__})
 
 
 def _key(workspace_id: str, rule_id: str, fingerprint: str) -> sa.ColumnElement[bool]:

@@ -1,7 +1,4 @@
-"""The guardrail half of an autonomy level: which rules it sets, and when it must stand back.
-
-A level manages only a row that a level made and nobody edited since; an enabled default of anyone else stays.
-"""
+"""The guardrail half of an autonomy level: which rules it sets."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from typing import Any
 from services.guardrail.domain.presets import presets
 
 LEVELS = ("tight", "balanced", "permissive")
-NAME = "Autonomy"
 
 _SHIELD, _SECRETS = "pii_shield", "secrets_blocker"
 
@@ -25,8 +21,3 @@ def level_rules(level: str) -> list[dict[str, Any]] | None:
         return [{**rule, "action": "flag"} for rule in shield]
     fallback = [{"type": "secrets", "stage": "both", "action": "block", "label": "Secrets Blocker"}]
     return [*shield, *seeds.get(_SECRETS, fallback)]
-
-
-def keeps(*, enabled: bool, managed: bool, replace: bool) -> bool:
-    """Whether the present default stays: it is someone's own and in force, and was not to be replaced."""
-    return enabled and not managed and not replace
