@@ -1,4 +1,5 @@
-"""Bounds of one HTTP connection before any app sees a request: how large a head may be, how long it may take.
+"""Bounds of one HTTP connection that no app sees: how large a head may be, how long it may take, how long an answer
+may wait for its reader.
 
 The parser itself bounds neither, so that anybody could fill the memory or hold a connection open. A head that is too
 large is 431, one that does not come is 408, what cannot be parsed 400; each ends the connection, as does a request
@@ -25,6 +26,9 @@ HEADERS_MAX = 200
 HEAD_TIMEOUT_S = 60.0
 REQUEST_MAX_BYTES = 128 * 1024 * 1024
 """Head, body, chunk sizes and trailers; above the largest body that a service can be configured to take."""
+UNREAD_TIMEOUT_S = 60.0
+LEAST_READ_BYTES = 64 * 1024
+"""A client reads so much of an answer in that time, or all that is waiting for it."""
 
 ErrorBody = Callable[[OrcaError], Mapping[str, Any]]
 """An error in the shape of a plane."""
@@ -48,6 +52,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._error_body = error_body
 
     head_timeout_s = HEAD_TIMEOUT_S
+    unread_timeout_s = UNREAD_TIMEOUT_S
+    _unread: asyncio.TimerHandle | None = None
     _in_head = True
     _received = 0
     _arrived = 0
@@ -61,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing waits for a connection that is gone."""
         self._head_came()
+        self._taken()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -105,6 +112,32 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             super().shutdown()
+
+    def pause_writing(self) -> None:
+        """The client does not keep up: an answer that nobody reads would hold its request, and what that holds, for
+        ever."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """The client caught up."""
+        self._taken()
+        super().resume_writing()
+
+    def _watch_reader(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(self.unread_timeout_s, self._still_reading, waiting)
+
+    def _still_reading(self, waited: int) -> None:
+        if self.transport.get_write_buffer_size() > waited - LEAST_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._watch_reader()
+
+    def _taken(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _await_head(self) -> None:
         self._late = self.loop.call_later(self.head_timeout_s, lambda: self._refuse(_too_late()))

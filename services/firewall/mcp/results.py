@@ -61,10 +61,14 @@ class Results:
 
 
 def _parts(raw: dict[str, Any]) -> list[_Part]:
-    parts: list[_Part] = []
+    parts = _metadata("", raw)
     for index, item in enumerate(raw.get("content", ())):
         where = f"content[{index}]"
         resource = item.get("resource")
+        parts += _metadata(f"{where}.", item)
+        if isinstance(resource, dict):
+            parts += _metadata(f"{where}.resource.", resource)
+            parts.append(_text(f"{where}.resource.uri", resource, "uri"))
         if isinstance(item.get("text"), str):
             parts.append(_text(where, item, "text"))
         elif isinstance(resource, dict) and isinstance(resource.get("text"), str):
@@ -77,6 +81,11 @@ def _parts(raw: dict[str, Any]) -> list[_Part]:
     if raw.get("structuredContent") is not None:
         parts.append(_document("structuredContent", raw, "structuredContent"))
     return parts
+
+
+def _metadata(where: str, holder: dict[str, Any]) -> list[_Part]:
+    """What the protocol lets a server add at every level, in any form."""
+    return [_document(f"{where}_meta", holder, "_meta")] if holder.get("_meta") else []
 
 
 def _text(where: str, holder: dict[str, Any], key: str) -> _Part:

@@ -129,3 +129,50 @@ async def test_a_request_that_no_app_sees_is_refused_in_the_planes_shape(
     told = json.loads(body)["error"]
     assert told.pop("message")
     assert told == {"type": "invalid_request_error", "param": None, "code": code}
+
+
+async def test_an_answer_that_is_not_read_ends_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "unread_timeout_s", 0.05)
+    left = asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            for _ in range(256):
+                await send({"type": "http.response.body", "body": bytes(65536), "more_body": True})
+        left.set()
+
+    sock = listen("127.0.0.1:0", "ORCA_HTTP_BIND")
+    server = HttpServer(endless, sock, grace_s=1, error_body=error_body)
+    await server.start()
+    _, writer = await asyncio.open_connection(*address(sock).rsplit(":", 1))
+    writer.write(GET + b"\r\n")
+    async with asyncio.timeout(PATIENCE_S):
+        await left.wait()
+    writer.close()
+    await server.stop()
+
+
+async def test_an_answer_that_is_read_slowly_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "unread_timeout_s", 0.001)
+    monkeypatch.setattr(http_protocol, "LEAST_READ_BYTES", 0)
+    size = 16 * 1024 * 1024
+
+    async def large(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"connection", b"close"), (b"content-length", str(size).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    sock = listen("127.0.0.1:0", "ORCA_HTTP_BIND")
+    server = HttpServer(large, sock, grace_s=1, error_body=error_body)
+    await server.start()
+    reader, writer = await asyncio.open_connection(*address(sock).rsplit(":", 1), limit=65536)
+    writer.write(GET + b"\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    received = 0
+    while data := await reader.read(1024 * 1024):
+        received += len(data)
+        await asyncio.sleep(0)
+    writer.close()
+    await server.stop()
+    assert received == size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from functools import partial
@@ -295,6 +296,27 @@ async def test_a_channel_is_tested_at_its_own_address(world: World) -> None:
         assert await tried(base_url) == private, base_url
     assert (await tried(f"http://127.0.0.1:{port}/v1"))["reachable"] is False
     assert len(asked) == 1
+
+
+async def test_a_channel_that_answers_without_end_is_tested_by_its_head(world: World) -> None:
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+                await writer.drain()
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    channel = await world.call("POST", "/api/channel", json={"name": "c", "base_url": base_url, "api_key": "made-up"})
+    tested = await world.call("POST", f"/api/channel/{channel['id']}/test")
+    await ended.wait()
+    server.close()
+    assert tested == {"reachable": True, "status_code": 200}
 
 
 async def test_readiness_names_the_parts(world: World) -> None:

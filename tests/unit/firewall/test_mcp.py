@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import mcp_types as types
 import pytest
 import pytest_asyncio
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import MCPServer
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
@@ -52,6 +54,7 @@ class Upstream:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     redirect: str = ""
+    packed: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -80,7 +83,13 @@ async def upstream(name: str) -> AsyncIterator[Upstream]:
             if up.redirect and request.url.path == "/mcp":
                 await RedirectResponse(up.redirect, 307)(scope, receive, send)
                 return
-        await app(scope, receive, send)
+        if up.packed:
+            # Whatever was said to be accepted.
+            scope = {**scope, "headers": [h for h in scope["headers"] if h[0] != b"accept-encoding"]}
+            scope["headers"].append((b"accept-encoding", b"gzip"))
+            await GZipMiddleware(app, minimum_size=1)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
     async with serving(noted) as url:
         up.url = f"{url}/mcp"
@@ -195,6 +204,30 @@ async def test_redacted_arguments_are_forwarded_and_results_pass_the_output_rule
     assert (seen.stage, seen.context.key_id) == (guardrail_pb2.STAGE_OUTPUT, "key_gate")
     refused, text = await mcp.call("files.big", {})
     assert (refused, "larger than" in text) == (True, True)
+
+
+async def test_what_a_server_adds_to_a_result_passes_the_output_rules_too(mcp: Mcp) -> None:
+    def odd() -> types.CallToolResult:
+        told = {"note": "a secret"}
+        text = types.TextContent(type="text", text="x", _meta=told)
+        resource = types.TextResourceContents(uri="file:///a-secret", text="y", _meta=told)
+        content = [text, types.EmbeddedResource(type="resource", resource=resource)]
+        return types.CallToolResult(content=content, _meta=told)
+
+    mcp.up.server.add_tool(odd, name="odd", description="Says more than its texts.")
+    await mcp.register()
+    async with mcp.client() as client:
+        result = await client.call_tool("files.odd", {})
+    shown = result.model_dump_json(by_alias=True)
+    assert ("secret" in shown, shown.count("[MASK]")) == (False, 4)
+
+
+async def test_a_packed_answer_of_a_server_is_not_unpacked(mcp: Mcp) -> None:
+    await mcp.register()
+    mcp.up.packed = True
+    refused, text = await mcp.call("files.echo", {"text": "x"})
+    assert (refused, text, mcp.up.calls) == (True, "the server failed (ReadError)", [])
+    assert {headers["accept-encoding"] for headers in mcp.up.headers} == {"identity"}
 
 
 async def test_a_tool_that_changes_is_closed_until_an_admin_approves_it_again(mcp: Mcp) -> None:
