@@ -22,6 +22,7 @@ from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
 from services.firewall.domain.shapes import document, nested, plain_key, prose_key, sentence, spellings, strings_of
 from services.firewall.domain.shell import Effects, run_powershell, shell_effects, shell_names
+from services.firewall.domain.shell_model import LOADED, RUN_LATER
 from services.firewall.domain.sql import sql_effects
 
 STRINGS_MAX = 400
@@ -77,6 +78,7 @@ _PATH_KEYS = frozenset({"path", "file", "filename", "filepath", "dest", "destina
                         "resource", "source", "src", "name", "notebookpath", "relativepath", "workdir",
                         "root"})  # fmt: skip
 _FROM_KEYS = ("source", "src", "from")
+_SET_KEYS = ("mode", "permissions", "owner", "user", "group")
 _PROGRAMS = {
     **{
         name: name
@@ -121,8 +123,10 @@ _WINDOWS_SIGNS = re.compile(r"(?i)(?:^|[\s;|&'\"(])(?:[a-z]+-(?:item|childitem"
                             r"|service|disk|volume|computer|expression|webrequest"
                             r"|restmethod|content|process|executionpolicy|module"
                             r"|localgroupmember|eventlog|mppreference|bitstransfer|partition)|iex|iwr|irm|gci|del|erase|rd|rmdir|format"
+                            r"|type|copy|xcopy|robocopy|findstr|certutil|netsh|wbadmin|rundll32|sc|auditpol|bitsadmin"
+                            r"|mshta|regsvr32|msiexec|powershell|pwsh|cmd|forfiles|fsutil|ntdsutil|setx"
                             r"|icacls|takeown|schtasks|reg|net|vssadmin"
-                            r"|bcdedit|wevtutil|cipher|diskpart|wmic)\b|\]::\w+\(")  # fmt: skip
+                            r"|bcdedit|wevtutil|cipher|diskpart|wmic)\b|\]::\w+\(|\w\^\w")  # fmt: skip
 _MARKUP = re.compile(r"\s*<(?:!DOCTYPE\s|!--|/?[a-z][\w-]*[\s/>])", re.IGNORECASE)
 _SCRIPT_SIGNS = re.compile(r"\brequire\s*\(|\bfs\.|\bprocess\.|=>|\bconst\s|\blet\s|\bvar\s|console\.|Deno\.|\bBun\.")
 _QUERY_KEYS = frozenset({"query", "q", "queries", "statement"})
@@ -141,6 +145,7 @@ _KEY_VALUE = re.compile(
 _METADATA = re.compile(
     r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|169\.254\.170\.2|fd00:ec2::254"
 )
+_DRIVE = re.compile(r"[A-Za-z]:|\.\.")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
@@ -208,7 +213,9 @@ class _Reader:
         if program is None or not isinstance(value, dict):
             return
         words = [word for word in self._tool if word != program and word in _VERBS]
-        for key, item in value.items():
+        # `chmod` and `chown` take what to set in front of where.
+        ordered = sorted(value.items(), key=lambda pair: plain_key(pair[0]) not in _SET_KEYS)
+        for key, item in ordered:
             plain = plain_key(key)
             if prose_key(plain):
                 continue
@@ -276,7 +283,7 @@ class _Reader:
         code = key in _CODE_KEYS or (self._code_tool and not prose)
         if (code or (not prose and _CODE_SIGNS.search(text))) and len(text) <= TEXT_MAX:
             self._code(text)
-        if not prose and _METADATA.search(text) and not sentence(text):
+        if not prose and not looked_up and _METADATA.search(text) and not sentence(text):
             self.effects.add({K.CREDENTIAL_ACCESS})
 
     def _shell(self, text: str, *, sure: bool) -> None:
@@ -319,6 +326,9 @@ class _Reader:
 
     def _path(self, text: str, key: str) -> None:
         if len(text) > 1024 or "\n" in text or prose_key(key) or key in _SHELL_KEYS:
+            return
+        if self._searches and key in _SEARCH_KEYS and text[:1] not in "/~\\" and not _DRIVE.match(text):
+            # The names of files, not what is in them.
             return
         named = key in _PATH_KEYS or key.endswith(("path", "file", "dir", "filename"))
         shaped = text[:1] in "/~.\\" or "/" in text or "\\" in text
@@ -365,6 +375,9 @@ def _joined(value: Any, depth: int) -> Iterator[str]:
             ),
             None,
         )
+        for key, item in value.items():
+            if key in RUN_LATER or key in LOADED:
+                yield f"{key}={shlex.quote(str(item))} true"
         rest = next(
             (
                 plain[key]

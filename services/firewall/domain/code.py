@@ -22,9 +22,11 @@ _CHANGERS = frozenset({"chmod", "chown", "lchown", "rename", "replace", "move", 
 _TEMPORARY = "tempfile"
 _UNLINKERS = frozenset({"remove", "unlink", "rmdir"})
 _SHELL_CALLS = re.compile(
-    r"(?:os\.system|os\.popen|subprocess\.\w+|popen|system|exec|execSync|execFileSync|spawn|spawnSync|shell_exec|passthru|sh|qx"
+    r"(?:os\.system|os\.popen|subprocess\.\w+|popen|system|exec|execSync|execFileSync|spawn|spawnSync|shell_exec"
+    r"|passthru|sh|qx"
     r"|Popen|exec[lv]p?e?|spawn[lv]p?e?|create_subprocess_\w+|exec_command"
-    r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|exec\.Command|shellExec|do shell script|command)"
+    r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|exec\.Command|shellExec|do shell script"
+    r"|command)"
     r"[ \t]{0,8}[(\s]"
     r"[ \t]{0,8}\[?((?:\s{0,8},?\s{0,8}\[?\s{0,8}[rfb]?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)){1,64})"
 )
@@ -32,6 +34,7 @@ _STRING_PARTS = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)
 _SHELL_TEXTS = (
     re.compile(r"(?:qx|%x)[{(/!|](.{1,2000}?)[})/!|]"),
     re.compile(r"`([^`]{1,4000})`"),
+    re.compile(r"\](?:\s*\.\s*\w+)?\(\s{0,8}['\"]([^'\"]{1,4000})['\"]"),
     re.compile(r"\)\(\s{0,8}['\"]([^'\"]{1,4000})['\"]"),
     re.compile(r"\"([^\"]{1,2000})\"\s{0,8}\|\s{0,8}getline"),
     re.compile(r"\|\s{0,8}\"([^\"]{1,2000})\""),
@@ -43,38 +46,78 @@ _STRING = re.compile(
     r"<((?:/|~/)[^>\n]{1,200})>|'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`|\bq[qw]?\{([^}]*)\}"
 )
 _REMOVES_TREE = re.compile(
-    r"rmtree|rmSync|rmdirSync|fs\.rm\b|fs\.promises\.rm|rimraf|FileUtils\.rm_r|rm_rf|remove_dir_all|File::Path|remove_tree|deleteDir|rmrf|deltree"
+    r"rmtree|rmSync|rmdirSync|fs\.rm\b|fs\.promises\.rm|rimraf|FileUtils\.rm_r|rm_rf|remove_dir_all|File::Path"
+    r"|remove_tree|deleteDir|rmrf|deltree"
     r"|RemoveDirectory|Directory\.Delete|recursive\s*:\s*true"
 )
 _REMOVES_FILE = re.compile(r"\bunlink(?:Sync)?\b|File\.(?:delete|unlink)|os\.remove|File\.Delete|\bdelete_file\b")
 _FETCHES = re.compile(
-    r"/inet/(?:tcp|udp)/|\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|request|Session)|httpx\.|aiohttp|http\.client|urllib|fetch\s*\(|axios|https?\.(?:get|request)"
-    r"|Net::HTTP|LWP::|open-uri|URI\.open|file_get_contents\s*\(\s*['\"]https?|curl_exec|WebClient|HttpClient|XMLHTTP|DownloadString|DownloadFile"
-    r"|Invoke-WebRequest|Invoke-RestMethod|\biwr\b|\birm\b|Start-BitsTransfer|socket\.(?:socket|create_connection|connect)|IO::Socket|TCPSocket"
-    r"|use Socket|inet_aton|net\.(?:connect|createConnection|Socket)|fsockopen|UnityWebRequest|Net\.Sockets\.TCPClient)"
+    r"/inet/(?:tcp|udp)/|\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|request|Session)|httpx\.|aiohttp"
+    r"|http\.client|urllib|fetch\s*\(|axios|https?\.(?:get|request)"
+    r"|Net::HTTP|LWP::|open-uri|URI\.open"
+    r"|file_get_contents\s*\(\s*['\"]https?|curl_exec|WebClient|HttpClient|XMLHTTP|DownloadString|DownloadFile"
+    r"|Invoke-WebRequest|Invoke-RestMethod|\biwr\b|\birm\b|Start-BitsTransfer|socket\.(?:socket|create_connection"
+    r"|connect)|IO::Socket|TCPSocket"
+    r"|smtplib\.SMTP|ftplib\.|paramiko\.|telnetlib\.|asyncio\.open_connection|websockets?\.connect|urllib3|pycurl"
+    r"|xmlrpc\.client"
+    r"|\bWebSocket\s*\(|EventSource\s*\(|XMLHttpRequest|sendBeacon|\bdgram\.|tls\.connect|dns\.(?:resolve|lookup)"
+    r"|\bgot\s*\(\s*['\"`]http"
+    r"|use Socket|inet_aton|net\.(?:connect|createConnection|Socket)|fsockopen|UnityWebRequest"
+    r"|Net\.Sockets\.TCPClient)"
 )
 _ENVIRONMENT = re.compile(
-    r"(?:print|dumps|stringify|console\.log|puts|write|send|post|echo|var_dump|print_r|urlopen|str|dict|list|repr)\s{0,20}\(?[^;\n]{0,200}(?:os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])"
+    r"(?:print|dumps|stringify|console\.log|puts|write|send|post|echo|var_dump|print_r|urlopen|str|dict|list"
+    r"|repr)\s{0,20}\(?[^;\n]{0,200}(?:os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])"
     r"|ENV\b(?!\[)|%ENV|\$_ENV\b|getenv\(\))"
 )
 _PRIVILEGES = re.compile(r"\bset(?:e|re|res)?[ug]id\s*\(\s*0|POSIX::setuid|Process::UID|-Verb\s+RunAs", re.IGNORECASE)
 _POWERSHELL_BAD = re.compile(
-    r"(?i)\b(?:clear-disk|format-volume|initialize-disk|remove-partition|stop-computer|restart-computer|clear-eventlog|remove-aduser|remove-vm"
-    r"|disable-computerrestore|scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy\s+delete|set-mppreference\s+.*-disable\w+\s+\$?true|delete\s+shadows)\b"
+    r"(?i)\b(?:clear-disk|format-volume|initialize-disk|remove-partition|stop-computer|restart-computer"
+    r"|clear-eventlog|remove-aduser|remove-vm"
+    r"|disable-computerrestore|scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy\s+delete"
+    r"|set-mppreference\s+.*-disable\w+\s+\$?true|delete\s+shadows)\b"
 )
 _POWERSHELL_REMOVE = re.compile(r"(?i)\b(?:remove-item|ri|rm|del|rmdir|erase|rd)\b([^;|\n]*)")
 _MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
-                        r"|remove)\s*\(\s*(?:\{\s*\})?\s*\)|\.(?:updateMany)\s*\(\s*\{\s*\}|shutdownServer|dropUser|dropAllUsers"
+                        r"|remove)\s*\(\s*(?:\{\s*\})?\s*\)|\.(?:updateMany)\s*\(\s*\{\s*\}|shutdownServer"
+                            r"|dropUser|dropAllUsers"
                         r"|dropIndexes\s*\(\s*\)")  # fmt: skip
 _RUNS_REMOTE = re.compile(
-    r"(?i)\b(?:iex|invoke-expression)\b.{0,400}(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.{0,400}\|\s*(?:iex|invoke-expression)"
+    r"(?i)\b(?:iex|invoke-expression)\b.{0,400}(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod"
+    r"|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.{0,400}\|\s*(?:iex"
+    r"|invoke-expression)"
 )
 _ALL_ROWS = re.compile(
-    r"\.objects\.all\(\)\.(?:delete|update)\(|\b(?:delete_all|destroy_all|truncate_all)\b|deleteMany\(\s*(?:\{\s*\})?\s*\)"
+    r"\.objects\.all\(\)\.(?:delete|update)\(|\b(?:delete_all|destroy_all|truncate_all)\b"
+    r"|deleteMany\(\s*(?:\{\s*\})?\s*\)"
 )
-_FORKS = re.compile(r"\bfork\b[\s();]*(?:while|until)\b|\bwhile\b[\s(]*(?:1|true|True)[\s):{]*(?:os\.)?fork\b")
+_FORKS = re.compile(
+    r"\bfork\b[\s();]*(?:while|until)\b|\bwhile\b[\s(]*(?:1|true|True)\b[^\n]{0,80}\bfork\s*\("
+    r"|\bwhile\b[\s(]*(?:1|true|True)[\s):{]*(?:os\.)?fork\b"
+)
+_ESCAPES = re.compile(
+    r"__class__\s*\.\s*__(?:bases?|mro)__|__subclasses__\s*\(\s*\)\s*\[|__globals__\s*[\[.]|__builtins__\s*[\[.]"
+    r"|mainModule\b|process\.binding\s*\(|constructor\s*\.\s*constructor\s*\("
+    r"|Function\s*\(\s*['\"]return (?:process|this)"
+    r"|pty\.spawn\s*\(|\bprocess\.dlopen\b"
+)
+"""Ways around what an interpreter was meant to allow, or a terminal handed to somebody."""
+_STORES = re.compile(
+    r"\bget_credentials\s*\(|\bkeyring\.get_|CryptUnprotectData|win32crypt|browser_cookie3|\bspwd\.|SecKeychain"
+    r"|\bGetAsyncKeyState|SetWindowsHookEx|pynput\.keyboard|keyboard\.(?:on_press|record)\s*\("
+    r"|os\.environ\.(?:items|values)\s*\("
+    r"|\bfor\s+\w+\s+in\s+(?:os\.environ|process\.env)\b|Object\.(?:entries|keys|values)\s*\(\s*process\.env\s*\)"
+    r"|\bENV\.(?:each|to_h|map|inspect)\b|metadata\.google\.internal|169\.254\.169\.254"
+)
+_BUILT = re.compile(
+    r"\b(?:exec|eval)\s*\(\s*(?:compile\s*\(\s*)?(?:['\"]{2}\s*\.\s*join|bytes|bytearray|chr\s*\(|str\.join|codecs|zlib|marshal"
+    r"|base64|[\w.]+\.decode\s*\(|(?:\"[^\"]{1,40}\"|'[^']{1,40}')\s*\+|[\w.]*\[::-1\]|String\.fromCharCode|unescape\s*\(|atob)"
+)
+"""Code that is put together before it runs."""
 _EVALUATES = re.compile(
-    r"(?:exec|eval|compile|pickle\.loads?|marshal\.loads?|Function|loadstring|instance_eval)\s*\(?.{0,300}(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\(|fetch\()"
+    r"(?:exec|eval|compile|pickle\.loads?|marshal\.loads?|Function|loadstring"
+    r"|instance_eval)\s*\(?.{0,300}(?:b64decode|base64|atob|fromhex|unpack|urlopen|requests\.get|decode\("
+    r"|fetch\()"
 )
 
 
@@ -91,13 +134,13 @@ def code_kinds(code: str, language: str) -> set[K]:
         kinds.add(K.DESTRUCTIVE_SQL)
     if _FORKS.search(text):
         kinds.add(K.DESTRUCTIVE_SHELL)
-    if _EVALUATES.search(text):
+    if _EVALUATES.search(text) or _BUILT.search(text):
         kinds.add(K.DESTRUCTIVE_SHELL)
-    if _PRIVILEGES.search(text):
+    if _PRIVILEGES.search(text) or _ESCAPES.search(text):
         kinds.add(K.PRIVILEGE_ESCALATION)
     if _FETCHES.search(text):
         kinds.add(K.NETWORK_FETCH)
-    if _ENVIRONMENT.search(text):
+    if _ENVIRONMENT.search(text) or _STORES.search(text):
         kinds.add(K.CREDENTIAL_ACCESS)
     return kinds
 
@@ -118,7 +161,8 @@ def _by_calls(text: str) -> set[K]:
     if any(map(holds_credentials, strings)):
         kinds.add(K.CREDENTIAL_ACCESS)
     if re.search(
-        r"writeFile|appendFile|fopen\s*\([^)]*['\"][wa]|File\.(?:write|open)[^\n]*['\"][wa]|file_put_contents|open\s*\([^)]*['\"]>",
+        r"writeFile|appendFile|fopen\s*\([^)]*['\"][wa]|File\.(?:write|open)[^\n]*['\"][wa]|file_put_contents"
+        r"|open\s*\([^)]*['\"]>",
         text,
     ) and any(outside(item) for item in strings if item.startswith(("/", "~", ".."))):
         kinds.add(K.FILE_WRITE_OUTSIDE)
@@ -219,7 +263,8 @@ def _powershell(text: str) -> set[K]:
         ):
             kinds.add(K.DESTRUCTIVE_SHELL)
     if re.search(
-        r"(?i)get-childitem\s+env:|gci\s+env:|dir\s+env:|ls\s+env:|\[environment\]::getenvironmentvariables|export-clixml|convertfrom-securestring|sekurlsa",
+        r"(?i)get-childitem\s+env:|gci\s+env:|dir\s+env:|ls\s+env:|\[environment\]::getenvironmentvariables"
+        r"|export-clixml|convertfrom-securestring|sekurlsa",
         text,
     ):
         kinds.add(K.CREDENTIAL_ACCESS)
@@ -302,7 +347,12 @@ def powershell_commands(text: str) -> list[list[str]]:
     found = []
     for statement in re.split(r"[;\n|&{}()]+", plain)[:200]:
         words = [
-            first or second or third for first, second, third in re.findall(r"'([^']*)'|\"([^\"]*)\"|(\S+)", statement)
+            first or second or third
+            for first, second, third in re.findall(
+                r"'([^']*)'"
+                r"|\"([^\"]*)\"|(\S+)",
+                statement,
+            )
         ]
         if words:
             found.append(words[:64])

@@ -225,7 +225,6 @@ SECRETS: dict[str, re.Pattern[str]] = {
     "procdump": re.compile(r"(?i)lsass"),
     "rundll32": re.compile(r"(?i)comsvcs|minidump"),
     "strings": re.compile(r"/proc/"),
-    "hydra": re.compile(r"."), "john": re.compile(r"."), "hashcat": re.compile(r"."),
 }  # fmt: skip
 PRIVILEGE: dict[str, re.Pattern[str]] = {
     "chmod": re.compile(r"(?:^|\s)(?:[ugoa]*\+[rwx]*s|[0-7]?[4267][0-7]{3})(?=\s)"),

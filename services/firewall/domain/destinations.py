@@ -16,6 +16,7 @@ from ada_url import URL
 
 from services.firewall.domain.hosts import Host, fold, read_host
 from services.firewall.domain.shapes import (
+    DOCUMENT_KEYS,
     document,
     likely_name,
     plain_key,
@@ -23,6 +24,7 @@ from services.firewall.domain.shapes import (
     spellings,
     strings_of,
     strong_key,
+    told,
     weak_key,
 )
 
@@ -36,11 +38,14 @@ _LOCAL = frozenset({"file", "unix", "npipe", "local", "fd", "netdoc", "expect", 
 """Schemes that reach into the machine itself."""
 _NOWHERE = frozenset({"data", "javascript", "mailto", "tel", "sms", "urn", "about", "cid", "mid", "geo", "xmpp", "sip",
                       "doi", "isbn", "tag", "vscode", "spotify", "did", "arn", "magnet"})  # fmt: skip
+_DATABASE_FILES = frozenset({"sqlite", "sqlite3", "duckdb", "file+sqlite", "libsql-file"})
+"""Schemes of a file by its path, opened in the process itself."""
 _WRAPPERS = frozenset({"url", "jar", "view-source", "blob", "feed", "jdbc", "git+http", "git+https", "pip+https"})
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,30}):")
 _URL_IN_TEXT = re.compile(
-    r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+-]{1,20}:(?:[\\/]{2,}|(?=/))|(?:https?|wss?|ftp|file|gopher|dict|ldaps?):)"
+    r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+-]{1,20}:[\\/]{2,}"
+    r"|(?:https?|wss?|ftp|file|gopher|dict|ldaps?|netdoc|phar|unix|npipe|jar):)"
     r"[^\s\"'<>`|]+",
     re.IGNORECASE,
 )
@@ -58,6 +63,7 @@ _SLASHES = re.compile(r"^[\\/]{2,}([^\\/\s?#]+)")
 _HOST_PORT = re.compile(r"^(\[[^\]\s]+\]|[^\s:/?#@\[\]\\]+)(?::(\d{1,5}))?(?=$|[/?#\\])")
 _PLAIN_AUTHORITY = re.compile(r"//([A-Za-z0-9][A-Za-z0-9.-]*)(?::\d{1,5})?(?=[/?#]|$)")
 _PLACEHOLDER = re.compile(r"[{}$<>]|%[sdv]\b")
+_FILE_KEYS = frozenset({"path", "file", "filepath", "filename", "targetfile", "notebookpath", "absolutepath"})
 _V6_WHOLE = re.compile(r"[0-9A-Fa-f:.]+(?:%\w+)?")
 
 
@@ -86,7 +92,11 @@ def destinations(value: Any, reported: Iterable[str] = ()) -> tuple[Destination,
     found: dict[str, Destination] = {}
     for text in reported:
         _keep(found, read_destination(text) or Destination(_shown(text), refused=True))
-    for text, key in strings_of(value):
+    contents = DOCUMENT_KEYS if isinstance(value, dict) and any(plain_key(key) in _FILE_KEYS for key in value) else ()
+    for text, key in strings_of(value, closed=contents):
+        if contents and plain_key(key) in contents:
+            # What a file will hold.
+            continue
         for item in _in_string(text, key):
             _keep(found, item)
             if len(found) > DESTINATIONS_MAX:
@@ -125,6 +135,8 @@ def read_url(text: str) -> Destination | None:
     if scheme in _LOCAL:
         return Destination(f"{scheme}:", local=True)
     rest = plain[match.end() :]
+    if scheme.partition("+")[0] in _DATABASE_FILES and re.match(r"/{3,}", rest):
+        return None
     if scheme not in _SPECIAL:
         if not re.match(r"[\\/]", rest):
             return None
@@ -176,7 +188,7 @@ def _in_string(text: str, key: str) -> Iterator[Destination]:
         whole = _whole(plain, lenient)
         if whole is not None:
             yield whole
-        if not document(text, plain_key(key)):
+        if not (document(text, plain_key(key)) or told(text, plain_key(key))):
             yield from _in_text(plain, known=plain if whole is not None else "")
 
 

@@ -38,6 +38,7 @@ _NAME = re.compile(r"[A-Za-z_]\w{3,80}")
 _FILTERS = frozenset(("filter", "q", "query", "where", "selector", "condition", "conditions", "criteria", "match"))
 _CHANGES = frozenset(("delete", "remove", "update", "deletemany", "updatemany", "purge"))
 _MANY = frozenset(("many", "all", "rows", "records", "documents", "by", "where", "bulk", "batch"))
+_WIDE_PATH = re.compile(r"(?:^|/)(?:_all|\*|_cat|%2a)/?(?:\?|$)|^/?$", re.IGNORECASE)
 _MANIFEST = re.compile(
     r"(?m)^\s*-?\s*(?:privileged|hostPID|hostNetwork|hostIPC|allowPrivilegeEscalation):\s*true\b|^\s*-?\s*hostPath:"
     r"|cluster-admin|docker\.sock"
@@ -104,6 +105,9 @@ def _document_kinds(item: dict[str, Any], *, many: bool) -> set[K]:
     if many and any(key in plain and _everything(plain[key]) for key in _FILTERS):
         found.add(K.DESTRUCTIVE_SQL)
     if "dropdatabase" in plain or ("drop" in plain and isinstance(plain["drop"], str) and len(plain) <= 3):
+        found.add(K.DESTRUCTIVE_SQL)
+    method, path = plain.get("method", plain.get("verb")), plain.get("path", plain.get("endpoint", plain.get("url")))
+    if isinstance(method, str) and method.upper() == "DELETE" and isinstance(path, str) and _WIDE_PATH.search(path):
         found.add(K.DESTRUCTIVE_SQL)
     deletes = plain.get("deletes")
     if isinstance(deletes, list) and any(isinstance(one, dict) and _everything(one.get("q")) for one in deletes[:64]):

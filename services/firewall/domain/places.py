@@ -23,37 +23,67 @@ _CREDENTIAL = re.compile(
     r"\.ssh/(?!known_hosts|config$|[^/]*\.pub$|authorized_keys)[^/]*"
     r"|\.ssh/?$|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?!\.pub)"
     r"|\.aws/(?:credentials|config|sso.*|cli/cache.*)|\.aws/?$|\.azure(?:/.*)?|\.config/gcloud(?:/.*)?|\.oci(?:/.*)?"
-    r"|\.kube(?:/config.*)?|kubeconfig|admin\.conf|\.docker/config\.json|\.dockercfg|\.netrc|_netrc|\.pgpass|\.my\.cnf"
-    r"|\.npmrc|\.pypirc|\.git-credentials|\.gnupg(?:/.*)?|\.password-store(?:/.*)?|\.vault-token|\.terraform\.d/credentials.*"
-    r"|\.cargo/credentials(?:\.toml)?|\.config/gh/hosts\.yml|\.config/hub|\.bash_history|\.zsh_history|\.mysql_history|\.psql_history"
+    r"|\.kube(?:/config.*)?|kubeconfig|admin\.conf|\.docker/config\.json|\.dockercfg|\.netrc|_netrc|\.pgpass"
+    r"|\.my\.cnf"
+    r"|\.npmrc|\.pypirc|\.git-credentials|\.gnupg(?:/.*)?|\.password-store(?:/.*)?|\.vault-token"
+    r"|\.terraform\.d/credentials.*"
+    r"|\.cargo/credentials(?:\.toml)?|\.config/gh/hosts\.yml|\.config/hub|\.bash_history|\.zsh_history"
+    r"|\.mysql_history|\.psql_history"
     r"|\.env(?:\.(?!example|sample|template|dist|defaults?|md$|rst$)[\w.-]+)?|\.envrc|\.htpasswd"
-    r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|service[-_]?account[\w-]*\.json|secrets?\.(?:ya?ml|json|toml|env|txt)"
+    r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|service[-_]?account[\w-]*\.json"
+    r"|secrets?\.(?:ya?ml|json|toml|env|txt)"
     r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
-    r"|wp-config\.php"
+    r"|wp-config\.php|web\.config|\.s3cfg|\.boto|\.databrickscfg|\.snowsql/config|\.mongorc\.js|\.pgpass\.conf"
+    r"|\.lftprc"
+    r"|\.config/(?:solana|rclone|doctl|hcloud|containers/auth\.json|op|1password|keepassxc|filezilla|configstore"
+    r"|git/credentials)(?:/.*)?"
+    r"|(?:\.local/share/)?keyrings(?:/.*)?|[\w.-]+\.keyring|\.ethereum/keystore(?:/.*)?|\.bitcoin(?:/.*)?"
+    r"|\.electrum(?:/.*)?"
+    r"|\.(?:node_repl|python|rediscli|irb|fish|sqlite|ash|sh)_history|fish_history|consolehost_history\.txt"
+    r"|unattend\.xml|sysprep\.inf"
+    r"|groups\.xml|filezilla\.xml|recentservers\.xml|\.rdp|master\.key|credentials\.yml\.enc|secret_token\.rb"
+    r"|local state|web data"
+    r"|[\w.-]+\.(?:nmconnection|wallet|asc\.key|kwallet|keytab|p8|jceks|agekey)"
     r"|login data|cookies\.sqlite|logins\.json|key[34]\.db|login\.keychain(?:-db)?|keychains(?:/.*)?|wallet\.dat"
     r"|windows/system32/config/(?:sam|security|system)|windows/ntds/ntds\.dit"
     r"|[\w.-]+\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn)"
     r")$"
 )
 _CREDENTIAL_ABSOLUTE = re.compile(
-    r"^/(?:private/)?(?:etc/(?:shadow-?|gshadow-?|sudoers(?:\.d/.*)?|master\.passwd|security/opasswd|krb5\.keytab|ssl/private(?:/.*)?"
-    r"|ssh/ssh_host_\w+_key|kubernetes/.*|rancher/.*|passwd)|proc/[^/]+/(?:environ|mem|maps)"
-    r"|var/run/secrets(?:/.*)?|run/secrets(?:/.*)?|var/lib/kubelet/.*|var/lib/docker/swarm/.*|(?:var/)?run/docker\.sock|root/\.[\w-]+.*)$"
-    r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/sam)$|hklm[:/]+(?:sam|security|system)$"
+    r"^/(?:private/)?(?:etc/(?:shadow-?|gshadow-?|sudoers(?:\.d/.*)?|master\.passwd|security/opasswd|krb5\.keytab"
+    r"|ssl/private(?:/.*)?"
+    r"|ssh/ssh_host_\w+_key|kubernetes/.*|rancher/.*|passwd|wireguard/.*|ipsec\.(?:secrets|d/private(?:/.*)?)"
+    r"|ppp/(?:chap|pap)-secrets|openvpn/.*|letsencrypt/(?:live|archive|keys)(?:/.*)?"
+    r"|networkmanager/system-connections(?:/.*)?|wpa_supplicant(?:/.*)?|pki/(?:tls/)?private(?:/.*)?"
+    r"|samba/private(?:/.*)?|mysql/debian\.cnf|ldap\.secret"
+    r"|pam_ldap\.secret|[\w./-]*secrets?(?:\.\w+)?|docker/key\.json|azure/.*)|proc/[^/]+/(?:environ|mem|maps)"
+    r"|var/run/secrets(?:/.*)?|run/secrets(?:/.*)?|var/lib/kubelet/.*|var/lib/docker/swarm/.*"
+    r"|(?:var/)?run/docker\.sock|root/\.[\w-]+.*)$"
+    r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/(?:sam|system|security))$"
+    r"|hklm[:/]+(?:sam|security|system)$"
 )
 _HARMLESS_DEV = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero", "/dev/stdin"})
-_DEVICE = re.compile(r"^/dev/(?:[shvx]v?d[a-z]|nvme|mmcblk|disk|r?disk|loop|md|dm-|mapper/|mem|kmem|port|vg|sg|sr)\w*")
+_DEVICE = re.compile(
+    r"^/dev/(?:[shvx]v?d[a-z]|nvme|mmcblk|disk|r?disk|loop|md|dm-|mapper/|mem|kmem|port|vg|sg"
+    r"|sr)\w*"
+)
 _WORK_ROOTS = re.compile(
-    r"^/(?:tmp|var/tmp|private/tmp|var/folders|workspaces?|work|app|repo|project|projects|src|code|builds?|testbed|sandbox|mnt/data"
+    r"^/(?:tmp|var/tmp|private/tmp|var/folders|workspaces?|work|app|repo|project|projects|src|code|builds?"
+    r"|testbed|sandbox|mnt/data"
     r"|data|home/[^/]+/(?!\.)[^/]+|users/[^/]+/(?!\.|library)[^/]+|home/runner/.*)(?:/|$)"
 )
 _TEMP = re.compile(r"^/(?:private/)?(?:var/)?tmp/[^/*?.][^/*?]*|^/dev/shm/[^/*?]+")
 _ARTIFACT = re.compile(
-    r"^(?:\.?(?:build|dist|out|output|outputs|target|tmp|temp|cache|caches|coverage|logs?|bin|obj|gen|generated|site|docs/_build"
-    r"|artifacts?|results?|reports?|scratch|old|bak|backup-\d+|venv|env|tox|nox|next|nuxt|turbo|parcel-cache|vite|svelte-kit"
-    r"|pytest_cache|mypy_cache|ruff_cache|gradle|eggs|sass-cache|terraform|ipynb_checkpoints|nyc_output|storybook-static)"
-    r"|node_modules|__pycache__|\.ds_store|[\w.-]*\.egg-info|[\w.-]*\.(?:log|tmp|pyc|o|bak|swp|out|orig|rej|class|cache)"
-    r"|(?:cmake-)?build-[\w.-]+|[\w-]*(?:_|-)(?:build|cache|tmp|temp|output|test|old|artifacts)|test[-_][\w-]+|\*\.\w+)$"
+    r"^(?:\.?(?:build|dist|out|output|outputs|target|tmp|temp|cache|caches|coverage|logs?|bin|obj|gen|generated"
+    r"|site|docs/_build"
+    r"|artifacts?|results?|reports?|scratch|old|bak|backup-\d+|venv|env|tox|nox|next|nuxt|turbo|parcel-cache|vite"
+    r"|svelte-kit"
+    r"|pytest_cache|mypy_cache|ruff_cache|gradle|eggs|sass-cache|terraform|ipynb_checkpoints|nyc_output"
+    r"|storybook-static)"
+    r"|node_modules|__pycache__|\.ds_store|[\w.-]*\.egg-info|[\w.-]*\.(?:log|tmp|pyc|o|bak|swp|out|orig|rej|class"
+    r"|cache)"
+    r"|(?:cmake-)?build-[\w.-]+|[\w-]*(?:_|-)(?:build|cache|tmp|temp|output|test|old|artifacts)|test[-_][\w-]+"
+    r"|\*\.\w+)$"
 )
 _PRECIOUS = frozenset(
     {"src", "data", "database", "databases", "db", "backup", "backups", "prod", "production", ".git", ".ssh",
@@ -107,6 +137,8 @@ def holds_credentials(text: str) -> bool:
     if "*" in path or "?" in path or "[" in path:
         return _names_credentials(path)
     climbed = "/" + path.lstrip("./") if path.startswith("../") else path
+    if _CREDENTIAL_ABSOLUTE.search("c:" + climbed):
+        return True
     if _CREDENTIAL_ABSOLUTE.search(path) or _CREDENTIAL_ABSOLUTE.search(climbed):
         return True
     # A bare word such as `key` in prose has no dot, slash or tell-tale ending; these patterns all need one.

@@ -12,8 +12,10 @@ METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "100.100.
 KEY_SHAPES = (
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\bsk-(?:ant|proj|live)-[A-Za-z0-9_-]{16}"
     r"|\bgh[pousr]_[A-Za-z0-9]{30}"
-    r"|\bgithub_pat_\w{30}|\bxox[abprs]-[A-Za-z0-9-]{10}|\bglpat-[\w-]{20}|\bsk_live_[A-Za-z0-9]{16}|\bAIza[\w-]{35}|\bnpm_[A-Za-z0-9]{36}"
-    r"|\broot:[^:\s]{0,64}:0:0:|aws_secret_access_key\W{1,4}[A-Za-z0-9/+]{30}"
+    r"|\bgithub_pat_\w{30}|\bxox[abprs]-[A-Za-z0-9-]{10}|\bglpat-[\w-]{20}|\bsk_live_[A-Za-z0-9]{16}"
+    r"|\bAIza[\w-]{35}|\bnpm_[A-Za-z0-9]{36}"
+    r"|\broot:[^:\s]{0,64}:0:0:|\b[\w-]{1,32}:\$\w{1,2}\$[^:\s]{1,256}:\d{0,6}:"
+    r"|aws_secret_access_key\W{1,4}[A-Za-z0-9/+]{30}"
 )
 """Values no tool needs in its arguments: keys and password files on their way out."""
 

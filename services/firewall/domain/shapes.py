@@ -9,7 +9,7 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -188,13 +188,15 @@ def _readable(raw: bytes) -> str:
     return plain if plain and readable >= 0.95 * len(plain) else ""
 
 
-def strings_of(value: Any) -> Iterator[tuple[str, str]]:
-    """Every string with the key it stands under, also inside strings that are JSON themselves."""
+def strings_of(value: Any, closed: Container[str] = ()) -> Iterator[tuple[str, str]]:
+    """Every string with the key it stands under, also inside strings that are JSON themselves, unless the key is one
+    of `closed`."""
     pending: list[tuple[Any, str, int]] = [(value, "", 0)]
     while pending:
         item, key, depth = pending.pop()
         if isinstance(item, str):
-            inner = nested(item) if depth < JSON_DEPTH_MAX else None
+            opened = depth < JSON_DEPTH_MAX and plain_key(key) not in closed
+            inner = nested(item) if opened else None
             if inner is not None:
                 pending.append((inner, key, depth + 1))
             elif item:
@@ -222,7 +224,7 @@ def nested(text: str) -> Any:
     return value if isinstance(value, (dict, list, str)) else None
 
 
-_DOCUMENT_KEYS = frozenset(
+DOCUMENT_KEYS = frozenset(
     (
         "content contents filetext newstr oldstr newstring oldstring patch diff newtext oldtext docstring markdown"
         " filecontent newcontent oldcontent replacement old new oldcode newcode before after hunk"
@@ -251,14 +253,36 @@ def plain_key(key: str) -> str:
 
 def prose_key(key: str) -> bool:
     """Values under this key are written for people or into files, not run (`key` as `plain_key` gives it)."""
-    return key in _PROSE_KEYS or key in _DOCUMENT_KEYS
+    return key in _PROSE_KEYS or key in DOCUMENT_KEYS
 
 
 def document(text: str, key: str) -> bool:
     """A text that mentions places and commands rather than reaching for them: a file's content, a long message."""
-    if key in _DOCUMENT_KEYS:
+    if key in DOCUMENT_KEYS:
         return " " in text or "\n" in text
     return key in _PROSE_KEYS and (len(text) > _DOCUMENT_CHARS or text.count("\n") > _DOCUMENT_LINES)
+
+
+_TOLD_KEYS = frozenset(
+    (
+        "text body message description summary comment note notes caption reason commitmessage explanation thought "
+        "thoughts answer reply review"
+    ).split()
+)
+_TOLD_WORDS = 4
+_ASKED_KEYS = frozenset(("query", "q", "search", "question", "searchquery", "searchterm", "keywords"))
+_ASKED_WORDS = 3
+_ASKS_MORE = re.compile(r"://|['\"();=]")
+"""In what is searched for: a URL, or signs of a language that reaches out itself."""
+
+
+def told(text: str, key: str) -> bool:
+    """Words written for people, in which a place or an address is only mentioned."""
+    if key in _ASKED_KEYS and not _ASKS_MORE.search(text):
+        return sum(word.isalpha() for word in text[:_DOCUMENT_CHARS].split()) >= _ASKED_WORDS
+    if key not in _TOLD_KEYS or text.lstrip()[:1] in ("<", "{", "["):
+        return False
+    return sum(word.isalpha() for word in text[:_DOCUMENT_CHARS].split()) >= _TOLD_WORDS
 
 
 def sentence(text: str) -> bool:

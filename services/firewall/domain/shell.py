@@ -24,7 +24,9 @@ from services.firewall.domain.shell_inner import (
     shell_text,
     wrapped_words,
 )
+from services.firewall.domain.shell_model import FETCHED, LOADED, PROCESS, RUN_LATER, Command, Word
 from services.firewall.domain.shell_output import FETCHERS, KnownOutputs, basename
+from services.firewall.domain.shell_prose import prose, talk
 from services.firewall.domain.shell_tables import (
     CODE,
     CONTAINER,
@@ -36,11 +38,9 @@ from services.firewall.domain.shell_tables import (
     SECRET_NAME,
     SHELLS,
     SQL_CLIENTS,
-    STOP,
-    STRONG_STOP,
     WITH_VALUE,
 )
-from services.firewall.domain.shell_words import FETCHED, LOADED, PROCESS, RUN_LATER, Command, Word, parse_script
+from services.firewall.domain.shell_words import parse_script
 
 NESTING_MAX = 6
 SCRIPTS_MAX = 48
@@ -78,7 +78,7 @@ def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) ->
     files: dict[str, str] = {}
     directory = ""
     for command in script.commands:
-        if not sure and (_prose(command) or _spoken(command)):
+        if not sure and talk(command):
             continue
         if command.argv[:1] in (["cd"], ["pushd"]):
             directory = _entered(directory, command.argv[1:])
@@ -114,29 +114,6 @@ _MOVED = frozenset({"rm", "unlink", "shred", "chmod", "chown", "rmdir", "truncat
 def _looks_destructive(text: str) -> bool:
     """Only consulted for scripts that do not parse: what a shell could still run of them."""
     return bool(re.search(r"(?:^|[\s;&|`(])(?:\\?rm\s+-\w*[rf]|mkfs|dd\s+.*of=/dev|shred\s|:\(\)\s*\{)", text))
-
-
-def _prose(command: Command) -> bool:
-    """Unquoted words that read like a sentence rather than arguments."""
-    words = [word.text for word in command.words[1:] if not word.quoted]
-    plain = [word.lower().strip(".,:;!?") for word in words if re.fullmatch(r"[A-Za-z']+[.,:;!?]?", word)]
-    stops = sum(word in STOP for word in plain)
-    if any(word in STRONG_STOP for word in plain):
-        return True
-    return stops >= 2 or (bool(words) and words[-1].endswith("?") and len(plain) >= 2)
-
-
-def _spoken(command: Command) -> bool:
-    """A verb of everyday language in front of plain words: `reboot router`, `shutdown of plants`."""
-    words = command.argv
-    return (
-        words[:1] != [] and words[0] in _VERBS_OF_SPEECH and all(word.isalpha() and word != "now" for word in words[1:])
-    )
-
-
-_VERBS_OF_SPEECH = frozenset(
-    {"shutdown", "reboot", "halt", "wipe", "scrub", "links", "install", "move", "copy", "format"}
-)
 
 
 class _Judge:
@@ -179,6 +156,10 @@ class _Judge:
         name, args = basename(argv[0]), argv[1:]
         if name in self._aliases and unwrapped < 4:
             self._argv([*self._aliases[name].split(), *args], command, unwrapped + 1)
+            return
+        if UNKNOWN in argv[0] and FETCHED not in argv[0] and argv[0].strip(UNKNOWN):
+            # Variables nobody set are mostly empty: `r${x}m`.
+            self._argv([word.replace(UNKNOWN, "") or UNKNOWN for word in argv], command, unwrapped + 1)
             return
         if UNKNOWN in argv[0] or FETCHED in argv[0]:
             if any(map(RECURSIVE_FLAGS.match, args)) or FETCHED in argv[0]:
@@ -390,7 +371,7 @@ def run_powershell(text: str, effects: Effects, *, sure: bool) -> None:
     """Judges a text as PowerShell or `cmd`, whose quoting differs from a POSIX shell's."""
     effects.add(code_kinds(text, "powershell") & _WINDOWS_KINDS if sure else set())
     for argv in powershell_commands(text):
-        if sure or not _prose(Command([Word(word) for word in argv])):
+        if sure or not prose(Command([Word(word) for word in argv])):
             _Judge(effects, sure, 1, {}, {}).words(argv)
 
 

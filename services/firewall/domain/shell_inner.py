@@ -52,6 +52,8 @@ def code_text(language: str, args: list[str]) -> str:
     flags = CODE_FLAGS.get(language, ())
     for index, arg in enumerate(args):
         if arg in flags and index + 1 < len(args):
+            if language == "node" and "p" in arg:
+                return f"console.log({args[index + 1]})"
             return " ".join(args[index + 1 :]) if language == "osascript" else args[index + 1]
         if language == "python" and len(arg) > 2 and re.match(r"^-[bBdEhiIOqsSuvVx]*c", arg):
             # The rest of a word is the code: `-c'…'`, `-Ic '…'`.

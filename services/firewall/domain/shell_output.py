@@ -10,7 +10,7 @@ import re
 
 from services.firewall.domain.places import UNKNOWN
 from services.firewall.domain.shell_expansion import unescape_ansi
-from services.firewall.domain.shell_words import FETCHED, WORD_MAX, Command, Outputs
+from services.firewall.domain.shell_model import FETCHED, WORD_MAX, Command, Outputs
 
 FETCHERS = frozenset(
     {"curl", "wget", "fetch", "http", "https", "xh", "aria2c", "lynx", "w3m", "nc", "ncat", "netcat", "socat",

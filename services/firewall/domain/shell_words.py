@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
 from services.firewall.domain.places import UNKNOWN
 from services.firewall.domain.shell_expansion import braced, sliced, unescape_ansi
+from services.firewall.domain.shell_model import (
+    FETCHED,
+    LOADED,
+    PROCESS,
+    RUN_LATER,
+    SPLIT,
+    WORD_MAX,
+    Command,
+    Outputs,
+    Script,
+    Word,
+)
 
 TEXT_MAX = 65_536
 DEPTH_MAX = 60
@@ -23,16 +34,6 @@ PIECE_MAX = 8_192
 """Characters parsed at once."""
 CALLS_MAX = 4
 """Functions that call functions."""
-WORD_MAX = 65_536
-
-SPLIT = "\ue001"
-"""White space that came from an unquoted expansion: the shell splits the word there."""
-FETCHED = "\ue002"
-"""Like UNKNOWN, but the content comes from the network or a decoder."""
-
-PROCESS = "\ue003"
-"""In front of what a process substitution yields: the word is a file with that content."""
-
 _LANGUAGE = Language(tree_sitter_bash.language())
 _EXPANSION = re.compile(r"^\$\{([!#]?)(\w+|[@*#?$!-])(?:\[[^\]]*\])?(.*)\}$", re.DOTALL)
 _WHOLE_ARRAY = re.compile(r'^"\$\{?(?:(\w+)\[@\]|@)\}?"$')
@@ -44,52 +45,8 @@ _KNOWN = {
 }  # fmt: skip
 
 
-RUN_LATER = frozenset({"PROMPT_COMMAND", "BASH_ENV", "ENV", "PS0", "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR",
-                        "GIT_EXTERNAL_DIFF", "LESSOPEN", "LESSCLOSE", "MANPAGER"})  # fmt: skip
-"""Variables whose value some program runs as a command."""
 _FORGETFUL = {("HISTFILE", "/dev/null"), ("HISTFILE", ""), ("HISTSIZE", "0"), ("HISTFILESIZE", "0")}
 """How a session hides what it did."""
-LOADED = frozenset({"LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES"})
-"""Variables whose value is code that every program after them loads."""
-
-
-@dataclass(slots=True)
-class Word:
-    """One word; `quoted` when all of it stood in quotes."""
-
-    text: str
-    quoted: bool = False
-
-
-@dataclass(slots=True)
-class Command:
-    """One simple command. `stdin` is what it reads if that is known, UNKNOWN or FETCHED if something else feeds it,
-    None when nothing does. `writes` and `reads` are redirection targets."""
-
-    words: list[Word]
-    assigns: dict[str, str] = field(default_factory=dict)
-    writes: list[str] = field(default_factory=list)
-    reads: list[str] = field(default_factory=list)
-    stdin: str | None = None
-    secret_names: tuple[str, ...] = ()
-    """Names of variables the words expand."""
-
-    @property
-    def argv(self) -> list[str]:
-        """The words' texts."""
-        return [word.text for word in self.words]
-
-
-@dataclass(slots=True)
-class Script:
-    """What a text contains."""
-
-    commands: list[Command]
-    broken: bool = False
-    unread: bool = False
-    """It has more commands than are looked at."""
-    bomb: bool = False
-    functions: frozenset[str] = frozenset()
 
 
 def parse_script(text: str, outputs: Outputs) -> Script:
@@ -115,14 +72,6 @@ _LIST_COMMAND = re.compile(r"(^|[;&|(]\s*)\{([\w./-]+(?:,[^\s{},;|&]*)+)\}")
 def _opened(match: re.Match[str]) -> str:
     """`{rm,-rf,/}` is a command to a shell, though the grammar takes it for a broken block."""
     return match[1] + match[2].replace(",", " ")
-
-
-class Outputs:
-    """What a command prints when that can be known; replaced by the analyser that knows commands."""
-
-    def of(self, command: Command) -> str:
-        """The output, UNKNOWN or FETCHED."""
-        return UNKNOWN
 
 
 class _Walker:
@@ -411,7 +360,10 @@ class _Walker:
         for child in node.children:
             if child.type in ("simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"):
                 parts.append(self._source[at : child.start_byte].decode("utf-8", "replace"))
-                parts.append(self._value(child, depth + 1).replace(SPLIT, " "))
+                # Within quotes `${words[*]}` is one word, joined by what IFS starts with.
+                whole = self._text(child).endswith(("[*]}", "$*"))
+                joint = self._vars.get("IFS", " ")[:1] if whole else " "
+                parts.append(self._value(child, depth + 1).replace(SPLIT, joint))
                 at = child.end_byte
         parts.append(self._source[at : node.end_byte].decode("utf-8", "replace"))
         return "".join(parts)[:WORD_MAX]

@@ -32,27 +32,45 @@ DIALECTS = tuple(
 """Loaded once, so that no call waits for it. The first that parses a statement settles what it is."""
 
 _WORTH = re.compile(
-    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER\s+(?:SYSTEM|USER|ROLE|LOGIN)|DISABLE|SONAME|SLEEP|BENCHMARK|WAITFOR|UNION|\w*PASSW\w*|PWD|PW_HASH|AUTHENTICATION_STRING|PASSPHRASE|PRIVATE_KEY|SECRET_KEY|\w+_SECRET|OFFLINE|SINGLE_USER|VACUUM\s+INTO|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|GRANT|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
-    r"|RENAME|SHUTDOWN|KILL|PREPARE|PURGE|RESET|FLUSH|BACKUP|RESTORE|BULK|OPENROWSET|OPENQUERY|XP_\w+|SP_\w+|PG_\w+|LO_\w+"
-    r"|SYS_EXEC|SYS_EVAL|UTL_\w+|DBMS_\w+|DBLINK\w*|LOAD_FILE|LOAD_EXTENSION|WRITEFILE|READFILE|REMOVE|OVERWRITE|UNDROP|DECLARE|REASSIGN|SUPERUSER"
-    r"|MYSQL\.USER|SQL_LOGINS|SYSLOGINS|CREATE\s+(?:OR\s+REPLACE|USER|ROLE|LOGIN|TRIGGER|EVENT|FUNCTION|PROCEDURE|EXTENSION|RULE|DEFINER))\b"
+    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER\s+(?:SYSTEM|USER|ROLE|LOGIN)|DISABLE|SONAME|SLEEP|BENCHMARK"
+    r"|WAITFOR|UNION|\w*PASSW\w*|PWD|PW_HASH|AUTHENTICATION_STRING|PASSPHRASE|PRIVATE_KEY|SECRET_KEY"
+    r"|\w+_SECRET|OFFLINE|SINGLE_USER|VACUUM\s+INTO|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|GRANT"
+    r"|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
+    r"|RENAME|SHUTDOWN|KILL|PREPARE|PURGE|RESET|FLUSH|BACKUP|RESTORE|BULK|OPENROWSET|OPENQUERY|XP_\w+|SP_\w+"
+    r"|PG_\w+|LO_\w+"
+    r"|SYS_EXEC|SYS_EVAL|UTL_\w+|DBMS_\w+|DBLINK\w*|LOAD_FILE|LOAD_EXTENSION|WRITEFILE|READFILE|REMOVE|OVERWRITE"
+    r"|UNDROP|DECLARE|REASSIGN|SUPERUSER"
+    r"|SET\s+(?:GLOBAL|PERSIST\w*)|@@GLOBAL|\w+_TO_XML\w*|OR|URL|REMOTE\w*|S3\w*|HDFS|JDBC|ODBC|MYSQL|POSTGRESQL"
+    r"|READ_\w+|MYSQL\.USER|SQL_LOGINS|SYSLOGINS|CREATE\s+(?:OR\s+REPLACE|USER|ROLE|LOGIN|TRIGGER|EVENT"
+    r"|FUNCTION|PROCEDURE|EXTENSION|RULE|DEFINER))\b"
 )
 _LOUD = re.compile(
-    r"\b(?:DROP\s+(?:TABLE|DATABASE|SCHEMA|VIEW|INDEX|USER|ROLE|FUNCTION|PROCEDURE|TRIGGER|SEQUENCE|TYPE|EXTENSION|TABLESPACE|MATERIALIZED"
-    r"|OWNED|KEYSPACE|LOGIN|SERVER|POLICY|PUBLICATION|CONSTRAINT|COLUMN|PARTITION|EVENT|DOMAIN|CATALOG|WAREHOUSE|STAGE|STREAM|TASK|PIPE"
-    r"|DICTIONARY|ALL|TEMPORARY|FOREIGN|AGGREGATE|CAST|RULE|OPERATOR|CLUSTER|LIBRARY|PACKAGE|SYNONYM|COLLATION)\b|TRUNCATE\s+TABLE\b"
-    r"|DELETE\s+(?:[\w.]+\s+)?FROM\b|UPDATE\s+(?:ONLY\s+)?\S+\s+(?:(?:AS\s+)?\w+\s+)?SET\b|MERGE\s+INTO\b|MERGE\s+\S+\s+(?:AS\s+)?\w*\s*USING\b"
-    r"|ALTER\s+(?:TABLE|DATABASE|SCHEMA|USER|ROLE|SYSTEM|LOGIN|SERVER|VIEW|SESSION)\b|GRANT\s+[\w\s,]{1,400}?\s(?:ON|TO)\b|REVOKE\s+[\w\s,]{1,400}?\s(?:ON|FROM)\b"
-    r"|COPY\s+.{1,400}?\s(?:TO|FROM)\b|EXEC(?:UTE)?\s+(?:IMMEDIATE\b|[\w.]*(?:XP|SP)_|\(|@)|INTO\s+(?:OUTFILE|DUMPFILE)\b|LOAD\s+DATA\b|ATTACH\s+(?:DATABASE\b|\S*\s+AS\b)"
-    r"|UNION\s+(?:ALL\s+)?SELECT\b|(?:PG_|DBMS_LOCK\.|\b)SLEEP\s*\(|BENCHMARK\s*\(|WAITFOR\s+(?:DELAY|TIME)\b|SONAME\s*'|DETACH\s+(?:TABLE|DATABASE)\b"
+    r"\b(?:DROP\s+(?:TABLE|DATABASE|SCHEMA|VIEW|INDEX|USER|ROLE|FUNCTION|PROCEDURE|TRIGGER|SEQUENCE|TYPE"
+    r"|EXTENSION|TABLESPACE|MATERIALIZED"
+    r"|OWNED|KEYSPACE|LOGIN|SERVER|POLICY|PUBLICATION|CONSTRAINT|COLUMN|PARTITION|EVENT|DOMAIN|CATALOG|WAREHOUSE"
+    r"|STAGE|STREAM|TASK|PIPE"
+    r"|DICTIONARY|ALL|TEMPORARY|FOREIGN|AGGREGATE|CAST|RULE|OPERATOR|CLUSTER|LIBRARY|PACKAGE|SYNONYM|COLLATION)\b"
+    r"|TRUNCATE\s+TABLE\b"
+    r"|DELETE\s+(?:[\w.]+\s+)?FROM\b|UPDATE\s+(?:ONLY\s+)?\S+\s+(?:(?:AS\s+)?\w+\s+)?SET\b|MERGE\s+INTO\b"
+    r"|MERGE\s+\S+\s+(?:AS\s+)?\w*\s*USING\b"
+    r"|ALTER\s+(?:TABLE|DATABASE|SCHEMA|USER|ROLE|SYSTEM|LOGIN|SERVER|VIEW|SESSION)\b"
+    r"|GRANT\s+[\w\s,]{1,400}?\s(?:ON|TO)\b|REVOKE\s+[\w\s,]{1,400}?\s(?:ON|FROM)\b"
+    r"|COPY\s+.{1,400}?\s(?:TO|FROM)\b|EXEC(?:UTE)?\s+(?:IMMEDIATE\b|[\w.]*(?:XP|SP)_|\(|@)|INTO\s+(?:OUTFILE"
+    r"|DUMPFILE)\b|LOAD\s+DATA\b|ATTACH\s+(?:DATABASE\b|\S*\s+AS\b)"
+    r"|UNION\s+(?:ALL\s+)?SELECT\b|(?:PG_|DBMS_LOCK\.|\b)SLEEP\s*\(|BENCHMARK\s*\(|WAITFOR\s+(?:DELAY|TIME)\b"
+    r"|SONAME\s*'|DETACH\s+(?:TABLE|DATABASE)\b"
     r"|DROP\s+[`\"\[]|SHUTDOWN\s*(?:WITH|IMMEDIATE|$)|XP_\w+|DETACH\s+DELETE\b|MATCH\s*\([^;)]{0,200}\)\s*DELETE\b|VACUUM\s+INTO\b|PG_\w+\s*\(|LO_\w+\s*\(|LOAD_FILE\s*\(|LOAD_EXTENSION\s*\("
-    r"|WRITEFILE\s*\(|SYS_EXEC\s*\(|UTL_\w+\.|DBMS_\w+\.|^\s*DO\s*(?:LANGUAGE|\$|$)|(?:PREPARE|DEALLOCATE)\s+\w+|DECLARE\s+@|RESET\s+MASTER|PURGE\s+BINARY|BULK\s+INSERT|OPENROWSET\s*\("
-    r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|LOGIN|FUNCTION|PROCEDURE|TRIGGER|EXTENSION|TABLE|EVENT|RULE)\b|INSERT\s+OVERWRITE\b"
-    r"|FROM\s+(?:MYSQL\.USER|PG_SHADOW|PG_AUTHID|SYS\.SQL_LOGINS|SYSLOGINS|[\w.]*DBA_USERS)\b|REASSIGN\s+OWNED|PRAGMA\s+\w+)",
+    r"|WRITEFILE\s*\(|SYS_EXEC\s*\(|UTL_\w+\.|DBMS_\w+\.|^\s*DO\s*(?:LANGUAGE|\$|$)|(?:PREPARE|DEALLOCATE)\s+\w+"
+    r"|DECLARE\s+@|RESET\s+MASTER|PURGE\s+BINARY|BULK\s+INSERT|OPENROWSET\s*\("
+    r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|LOGIN|FUNCTION|PROCEDURE|TRIGGER|EXTENSION|TABLE|EVENT|RULE)\b"
+    r"|INSERT\s+OVERWRITE\b"
+    r"|SET\s+(?:GLOBAL|PERSIST)\b|FROM\s+(?:MYSQL\.USER|PG_SHADOW|PG_AUTHID|SYS\.SQL_LOGINS|SYSLOGINS"
+    r"|[\w.]*DBA_USERS)\b|REASSIGN\s+OWNED|PRAGMA\s+\w+)",
 )
 _RUNS = re.compile(r"\bXP_(?:CMDSHELL|REG\w*|DIRTREE)|\bSP_(?:OACREATE|OAMETHOD|CONFIGURE|EXECUTE_EXTERNAL_SCRIPT"
                    r"|ADDEXTENDEDPROC)|\bSYS_(?:EXEC|EVAL)\s*\(|LOAD_EXTENSION\s*\("
-                   r"|\bPG_TERMINATE_BACKEND\s*\(|DBMS_(?:SCHEDULER|JAVA|XSLPROCESSOR)\b|\bSHUTDOWN\b\s*(?:WITH|IMMEDIATE|$)|DETACH\s+DELETE\b|\bMATCH\s*\([^;)]{0,200}\)\s*DELETE\b|RESET\s+MASTER\b"
+                   r"|\bPG_TERMINATE_BACKEND\s*\(|DBMS_(?:SCHEDULER|JAVA|XSLPROCESSOR)\b|\bSHUTDOWN\b\s*(?:WITH"
+                       r"|IMMEDIATE|$)|DETACH\s+DELETE\b|\bMATCH\s*\([^;)]{0,200}\)\s*DELETE\b|RESET\s+MASTER\b"
                    r"|\bPROGRAM\s*'|\bSONAME\s*'|\bDROP\s+OWNED\b|DISABLE\s+TRIGGER\s+ALL"
                    r"|\bSET\s+(?:OFFLINE|SINGLE_USER)\b|\bLANGUAGE\s+(?:C|PLPYTHON\w*|PLPERLU|PLTCLU|PLSH|JAVA)\b"
                    r"|\bCREATE\s+EXTENSION\b[^;]{0,200}\b(?:DBLINK|PLPYTHON\w*|PLPERLU|FILE_FDW|ADMINPACK)\b"
@@ -61,7 +79,8 @@ _WRITES_FILE = re.compile(
     r"INTO\s+(?:OUTFILE|DUMPFILE)\b|LO_EXPORT\s*\(|VACUUM\s+INTO\b|WRITEFILE\s*\(|UTL_FILE\b|\bPG_FILE_WRITE"
 )
 _READS_FILE = re.compile(
-    r"PG_READ_(?:BINARY_)?FILE\s*\(|PG_LS_DIR\s*\(|LOAD_FILE\s*\(|LO_IMPORT\s*\(|READFILE\s*\(|LOAD\s+DATA\b|BULK\s+INSERT\b|OPENROWSET\s*\("
+    r"PG_READ_(?:BINARY_)?FILE\s*\(|PG_LS_DIR\s*\(|LOAD_FILE\s*\(|LO_IMPORT\s*\(|READFILE\s*\(|LOAD\s+DATA\b"
+    r"|BULK\s+INSERT\b|OPENROWSET\s*\("
 )
 _STALLS = re.compile(
     r"\b(?:PG_)?SLEEP(?:_FOR|_UNTIL)?\s*\(|\bBENCHMARK\s*\(|\bWAITFOR\s+(?:DELAY|TIME)\b|\bDBMS_LOCK\s*\.\s*SLEEP"
@@ -76,10 +95,12 @@ _COPY, _TO_FILE, _FROM_FILE = re.compile(r"\bCOPY\b"), re.compile(r"\bTO\s*'"), 
 """Looked for one by one: a pattern with all of them would start over at every COPY."""
 _SECRET_TABLES = re.compile(r"\b(?:PG_SHADOW|PG_AUTHID|SQL_LOGINS|SYSLOGINS|DBA_USERS|MYSQL\.USER)\b")
 _RAISES = re.compile(
-    r"\bGRANT\b[^;]{1,1000}?\bTO\b|\b(?:CREATE|ALTER)\s+(?:USER|ROLE|LOGIN)\b|\bALTER\s+SYSTEM\b|\bSP_ADDSRVROLEMEMBER|SP_ADDROLEMEMBER|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|SUPERUSER\b"
+    r"\bGRANT\b[^;]{1,1000}?\bTO\b|\b(?:CREATE|ALTER)\s+(?:USER|ROLE|LOGIN)\b|\bALTER\s+SYSTEM\b"
+    r"|\bSP_ADDSRVROLEMEMBER|SP_ADDROLEMEMBER|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|SUPERUSER\b"
 )
 _FETCHES = re.compile(
     r"\bUTL_HTTP\b|DBMS_LDAP|\bHTTPURITYPE|\bHTTP_GET\s*\(|\bDBLINK\w*\s*\(|OPENROWSET\s*\(|\bURL\s*\("
+    r"|\b(?:REMOTE(?:SECURE)?|S3(?:CLUSTER)?|HDFS|JDBC|ODBC|MYSQL|POSTGRESQL)\s*\("
 )
 _OPAQUE_COMMANDS = frozenset(
     {"CALL", "EXEC", "EXECUTE", "DO", "DECLARE", "PREPARE", "DROP", "KILL", "GRANT", "REVOKE", "TRUNCATE", "DELETE",
@@ -95,7 +116,8 @@ _BAD_PRAGMA = re.compile(r"PRAGMA\s+(?:WRITABLE_SCHEMA|TEMP_STORE_DIRECTORY|KEY|
 _COMMENT = re.compile(r"/\*(?![!+M]).*?\*/", re.DOTALL)
 _FRAGMENT = re.compile(r"\W*(?:DROP|TRUNCATE|ALTER|GRANT|CREATE)\s+\w+\W*")
 _TALK = re.compile(
-    r"\b(?:VS|VERSUS|HOW|WHAT|WHY|EXPLAINED|SYNTAX|TUTORIAL|DIFFERENCE|FAILS|FAILED|PLEASE|EXAMPLES?|MEANING|SAFELY|THE|YOUR)\b"
+    r"\b(?:VS|VERSUS|HOW|WHAT|WHY|EXPLAINED|SYNTAX|TUTORIAL|DIFFERENCE|FAILS|FAILED|PLEASE|EXAMPLES?|MEANING"
+    r"|SAFELY|THE|YOUR)\b"
 )
 _STRINGS = re.compile(r"'((?:[^'\\]|\\.|'')*)'")
 
@@ -108,14 +130,32 @@ class SqlEffects:
         self.possible: set[K] = set()
 
 
+_SETS_SERVER = re.compile(
+    r"\bSET\s+(?:GLOBAL|PERSIST\w*)\b|@@GLOBAL\s*\.\s*\w+\s*:?=|\bEXEC(?:UTE)?\s*\(?\s*@"
+    r"|\b(?:QUERY|CURSOR|TABLE)_TO_XML\w*\s*\("
+)
+"""Settings of the whole server, and text that runs as a statement."""
+_CUT_SHORT = re.compile(
+    r"^[^'\";\n]{0,64}['\"]\s*\)*\s*(?:OR|AND|UNION|HAVING|ORDER\s+BY|\|\||&&|LIKE"
+    r"|RLIKE)\b[^;\n]{1,400}(?:--|#|/\*|'[^'\s]{0,32}'?\s*=\s*'[^']{0,32}'?\s*$)",
+    re.IGNORECASE,
+)
+"""What closes somebody else's string and goes on in their statement."""
+
+
 def sql_effects(text: str, *, sure: bool, depth: int = 0) -> SqlEffects:
     """Judges a text as SQL. `sure`: a database will get it; otherwise only what can hardly be prose counts."""
     found = SqlEffects()
     head = executable(text[:TEXT_MAX])
+    if _CUT_SHORT.match(text[:1024]):
+        found.possible.add(K.DESTRUCTIVE_SQL)
     if len(text) > TEXT_MAX and _LOUD.search(text[TEXT_MAX:].upper()):
         found.possible.add(K.DESTRUCTIVE_SQL)
     commented, end, rest = head.upper().rpartition("*/")
     upper = _COMMENT.sub(" ", commented + end) + rest
+    if sure and end and _LOUD.search(_COMMENT.sub("", commented + end) + rest) and not _LOUD.search(upper):
+        # A keyword in pieces, for a filter that takes comments out.
+        found.possible.add(K.DESTRUCTIVE_SQL)
     if not _WORTH.search(upper) or (not sure and not _LOUD.search(upper)):
         return found
     for statement in statements(head):
@@ -149,7 +189,7 @@ def _judge(statement: Statement, found: SqlEffects, sure: bool, depth: int) -> N
             found.certain.add(K.CREDENTIAL_ACCESS)
     if _SECRET_TABLES.search(mask):
         found.certain.add(K.CREDENTIAL_ACCESS)
-    if _STALLS.search(mask):
+    if _STALLS.search(mask) or _SETS_SERVER.search(mask):
         found.possible.add(K.DESTRUCTIVE_SQL)
     if _RAISES.search(mask):
         found.certain.add(K.PRIVILEGE_ESCALATION)
@@ -205,7 +245,8 @@ def _parsed(text: str, mask: str, found: SqlEffects, sure: bool) -> None:
 def _unparsed(mask: str, sure: bool) -> bool:
     """A statement no dialect takes, or only as an opaque command: is it one that destroys?"""
     strong = re.match(
-        r"\W*(?:WITH\b.*)?(?:DROP|TRUNCATE|DELETE\s|MERGE|GRANT|REVOKE|EXEC|EXECUTE|CALL|DO\b|SHUTDOWN|KILL|PURGE|REASSIGN|BACKUP|RESTORE|UNDROP"
+        r"\W*(?:WITH\b.*)?(?:DROP|TRUNCATE|DELETE\s|MERGE|GRANT|REVOKE|EXEC|EXECUTE|CALL|DO\b|SHUTDOWN|KILL|PURGE"
+            r"|REASSIGN|BACKUP|RESTORE|UNDROP"
         r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:CONSTRAINT\s+)?(?:TRIGGER|EVENT|RULE)\b"
         r"|ALTER\b.*\bDROP\b|UPDATE\s+\S+\s+SET\b(?!.*\bWHERE\b))",
         mask, re.DOTALL,
@@ -249,6 +290,9 @@ def _nodes(tree: exp.Expr, found: SqlEffects) -> None:
             found.certain.add(K.DESTRUCTIVE_SQL)
         elif isinstance(node, exp.Select):
             _select(node, found)
+        elif isinstance(node, exp.Or) and (node.right.find(exp.Column) is None) and always_true(node.right) is True:
+            # Nobody asks whether one is one, except to get every row.
+            found.possible.add(K.DESTRUCTIVE_SQL)
         elif isinstance(node, (exp.Execute, exp.Kill)):
             found.possible.add(K.DESTRUCTIVE_SQL)
         elif isinstance(node, exp.Create):
