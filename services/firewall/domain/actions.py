@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from services.firewall.domain.code import code_kinds, embedded_strings
+from services.firewall.domain.command_lines import command_lines
 from services.firewall.domain.commands import known_names
 from services.firewall.domain.hosts import fold
 from services.firewall.domain.intents import call_kinds, text_kinds
@@ -22,7 +23,6 @@ from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
 from services.firewall.domain.shapes import document, nested, plain_key, prose_key, sentence, spellings, strings_of
 from services.firewall.domain.shell import Effects, run_powershell, shell_effects, shell_names
-from services.firewall.domain.shell_model import LOADED, RUN_LATER
 from services.firewall.domain.sql import sql_effects
 
 STRINGS_MAX = 400
@@ -102,7 +102,7 @@ _TRICKS = re.compile(
 _COMMAND_WORD = re.compile(r"[A-Za-z][\w.-]*")
 _CODE_SIGNS = re.compile(
     r"os\.(?:system|popen|remove|unlink|exec|environ)|subprocess|shutil|child_process|rmtree|rmSync|unlinkSync|execSync"
-    r"|Runtime\.getRuntime|__import__"
+    r"|Runtime\b.{0,40}getRuntime|__import__|__class__|__subclasses__|__globals__"
     r"|FileUtils|shell_exec|passthru\(|eval\(|exec\(|process\.env|Process\.Start|open\(['\"]/|rimraf|system\(|popen|fs\.rm"
 )
 _QUERIES = re.compile(
@@ -190,6 +190,7 @@ class _Reader:
         self._deletes = not tool.isdisjoint(_DELETE_WORDS)
         self._moves = not tool.isdisjoint(("move", "rename", "mv"))
         self._recursive = False
+        self._powershell = not tool.isdisjoint(("powershell", "pwsh", "windows"))
 
     def read(self, value: Any) -> None:
         """All strings, then strings that only make sense together."""
@@ -199,7 +200,7 @@ class _Reader:
             self._recursive = any(
                 plain_key(key) in ("recursive", "force", "recurse", "r") and bool(item) for key, item in value.items()
             )
-        for line in (*_joined(value, 0), *self._tool_lines(value)):
+        for line in (*command_lines(value, 0), *self._tool_lines(value)):
             self._shell(line, sure=True)
         for count, (text, key) in enumerate(strings_of(value)):
             if count >= STRINGS_MAX:
@@ -228,10 +229,18 @@ class _Reader:
             elif isinstance(item, bool) and item:
                 words.append(f"--{key}")
         yield shlex.join([_PROGRAMS[program], *words])
+        # Once more with each field as the option it stands for: `{"volumes": ["/:/host"]}`.
+        flags = [
+            f"--{key.rstrip('s')}={part}"
+            for key, item in value.items()
+            for part in (item[:64] if isinstance(item, list) else [item])
+            if isinstance(part, str)
+        ]
+        yield shlex.join([_PROGRAMS[program], *words[:1], *flags])
 
     def _decoded(self, value: Any, depth: int) -> None:
         """A document that was encoded inside a string."""
-        for line in _joined(value, 0):
+        for line in command_lines(value, 0):
             self._shell(line, sure=True)
         for count, (text, key) in enumerate(strings_of(value)):
             if count >= STRINGS_MAX:
@@ -241,7 +250,7 @@ class _Reader:
 
     def _string(self, text: str, key: str, depth: int = 0) -> None:
         if len(text) < 2:
-            if text in ("/", "~", ".", "*") and self._deletes:
+            if text in ("/", "~", ".", "*") and (self._deletes or self._writes):
                 self._path(text, key)
             return
         prose = prose_key(key)
@@ -299,7 +308,7 @@ class _Reader:
             return
         before = len(self.effects.sql)
         shell_effects(text, self.effects, sure=sure)
-        if _WINDOWS_SIGNS.search(text):
+        if (sure and self._powershell) or _WINDOWS_SIGNS.search(text):
             scripted = _CMDLET.search(text) is not None and not sentence(text)
             if sure or scripted or "\\" in text or "-" in text:
                 run_powershell(text, self.effects, sure=sure or scripted)
@@ -348,51 +357,6 @@ class _Reader:
                 and precious(spelling, recursive=self._recursive or spelling.rstrip("/") in ("", "~", ".", ".."))
             ):
                 self.effects.add({K.DESTRUCTIVE_SHELL})
-
-
-def _joined(value: Any, depth: int) -> Iterator[str]:
-    """Argument lists as the command line they are: `["rm", "-rf", "/"]`, `{"command": "rm", "args": [...]}`."""
-    if depth > 8:
-        return
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        inner = nested(value)
-        if inner is not None and not isinstance(inner, str):
-            yield from _joined(inner, depth + 1)
-    elif isinstance(value, list):
-        words = [str(item) for item in value if isinstance(item, (str, int, float)) and not isinstance(item, bool)]
-        if len(words) == len(value) and 2 <= len(words) <= 64:
-            yield shlex.join(words)
-        for item in value[:64]:
-            if not isinstance(item, str):
-                yield from _joined(item, depth + 1)
-    elif isinstance(value, dict):
-        plain = {plain_key(key): item for key, item in value.items()}
-        program = next(
-            (
-                plain[key]
-                for key in ("command", "cmd", "program", "executable", "binary", "exe", "tool", "bin", "name")
-                if isinstance(plain.get(key), str)
-            ),
-            None,
-        )
-        for key, item in value.items():
-            if key in RUN_LATER or key in LOADED:
-                yield f"{key}={shlex.quote(str(item))} true"
-        rest = next(
-            (
-                plain[key]
-                for key in ("args", "arguments", "argv", "params", "parameters", "flags", "options")
-                if plain.get(key)
-            ),
-            None,
-        )
-        if program is not None and isinstance(rest, list) and all(isinstance(item, str) for item in rest):
-            yield f"{program} {shlex.join(rest[:64])}"
-        elif program is not None and isinstance(rest, str):
-            yield f"{program} {rest}"
-        for item in value.values():
-            if not isinstance(item, str) or item[:1] in ("[", "{"):
-                yield from _joined(item, depth + 1)
 
 
 _NAMES = known_names() | shell_names()

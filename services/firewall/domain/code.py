@@ -7,6 +7,7 @@ import re
 import shlex
 import warnings
 
+from services.firewall.domain.folding import constant, constants_of, folded_code, folded_powershell
 from services.firewall.domain.intents import name_kinds, words_of
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
@@ -14,7 +15,6 @@ from services.firewall.domain.shapes import blobs
 
 CODE_MAX = 32_768
 EMBEDDED_MAX = 16
-CONSTANT_DEPTH_MAX = 64
 
 _REMOVERS = frozenset({"rmtree", "removedirs", "remove_tree"})
 _RUNNERS = frozenset({"system", "popen", "run", "call", "Popen", "check_output", "check_call", "getoutput"})
@@ -60,9 +60,10 @@ _FETCHES = re.compile(
     r"|connect)|IO::Socket|TCPSocket"
     r"|smtplib\.SMTP|ftplib\.|paramiko\.|telnetlib\.|asyncio\.open_connection|websockets?\.connect|urllib3|pycurl"
     r"|xmlrpc\.client"
-    r"|\bWebSocket\s*\(|EventSource\s*\(|XMLHttpRequest|sendBeacon|\bdgram\.|tls\.connect|dns\.(?:resolve|lookup)"
+    r"|\bsocket\.(?:tcp|udp)\b|\bWebSocket\s*\(|EventSource\s*\(|XMLHttpRequest|sendBeacon|\bdgram\.|tls\.connect|dns\.(?:resolve|lookup)"
     r"|\bgot\s*\(\s*['\"`]http"
-    r"|use Socket|inet_aton|net\.(?:connect|createConnection|Socket)|fsockopen|UnityWebRequest"
+    r"|use Socket|inet_aton|\bnet\.(?:connect|createConnection|Socket)|(?:document"
+    r"|window)?\.?location(?:\.href)?\s*=\s*['\"`]https?:|fsockopen|UnityWebRequest"
     r"|Net\.Sockets\.TCPClient)"
 )
 _ENVIRONMENT = re.compile(
@@ -74,7 +75,7 @@ _PRIVILEGES = re.compile(r"\bset(?:e|re|res)?[ug]id\s*\(\s*0|POSIX::setuid|Proce
 _POWERSHELL_BAD = re.compile(
     r"(?i)\b(?:clear-disk|format-volume|initialize-disk|remove-partition|stop-computer|restart-computer"
     r"|clear-eventlog|remove-aduser|remove-vm"
-    r"|disable-computerrestore|scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy\s+delete"
+    r"|disable-computerrestore|shadowcopy\s+delete"
     r"|set-mppreference\s+.*-disable\w+\s+\$?true|delete\s+shadows)\b"
 )
 _POWERSHELL_REMOVE = re.compile(r"(?i)\b(?:remove-item|ri|rm|del|rmdir|erase|rd)\b([^;|\n]*)")
@@ -89,20 +90,29 @@ _RUNS_REMOTE = re.compile(
 )
 _ALL_ROWS = re.compile(
     r"\.objects\.all\(\)\.(?:delete|update)\(|\b(?:delete_all|destroy_all|truncate_all)\b"
-    r"|deleteMany\(\s*(?:\{\s*\})?\s*\)"
+    r"|(?:delete|update|remove)_?[mM]any\(\s*(?:\{\s*\}\s*[,)]|\))|\.query\(\s*\w+\s*\)\.delete\(|\.flush_?(?:all"
+    r"|db)\s*\("
+    r"|knex\(\s*['\"]\w+['\"]\s*\)\.(?:del|truncate|delete)\(|\bsequelize\.drop\(|\.dropDatabase\s*\("
+    r"|\.drop_(?:all|database)\s*\("
+    r"|\.delete\(\s*force\s*=\s*True"
 )
 _FORKS = re.compile(
-    r"\bfork\b[\s();]*(?:while|until)\b|\bwhile\b[\s(]*(?:1|true|True)\b[^\n]{0,80}\bfork\s*\("
+    r"\bfork\s*\(\s*\)\s*for\b|\bfork\b[\s();]*(?:while|until)\b|\bwhile\b[\s(]*(?:1|true"
+    r"|True)\b[^\n]{0,80}\bfork\s*\("
     r"|\bwhile\b[\s(]*(?:1|true|True)[\s):{]*(?:os\.)?fork\b"
 )
 _ESCAPES = re.compile(
     r"__class__\s*\.\s*__(?:bases?|mro)__|__subclasses__\s*\(\s*\)\s*\[|__globals__\s*[\[.]|__builtins__\s*[\[.]"
     r"|mainModule\b|process\.binding\s*\(|constructor\s*\.\s*constructor\s*\("
     r"|Function\s*\(\s*['\"]return (?:process|this)"
-    r"|pty\.spawn\s*\(|\bprocess\.dlopen\b"
+    r"|pty\.spawn\s*\(|\bprocess\.dlopen\b|\bcode\.(?:interact|InteractiveConsole)\b|(?:eval"
+    r"|exec)\s*\(\s*['\"][^'\"]{0,40}__import__"
+    r"|java\.lang\.Runtime|ProcessBuilder\s*\("
 )
 """Ways around what an interpreter was meant to allow, or a terminal handed to somebody."""
 _STORES = re.compile(
+    r"\bget_secret_value\s*\(|access_secret_version\s*\(|dotenv_values\s*\(|WithDecryption\s*[=:]\s*[Tt]rue"
+    r"|\bdocument\.cookie\b|localStorage\b[^;\n]{0,80}(?:token|secret)|"
     r"\bget_credentials\s*\(|\bkeyring\.get_|CryptUnprotectData|win32crypt|browser_cookie3|\bspwd\.|SecKeychain"
     r"|\bGetAsyncKeyState|SetWindowsHookEx|pynput\.keyboard|keyboard\.(?:on_press|record)\s*\("
     r"|os\.environ\.(?:items|values)\s*\("
@@ -121,10 +131,20 @@ _EVALUATES = re.compile(
 )
 
 
+_POWERSHELL_CALLS = re.compile(
+    r"(?i)scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy.{0,120}delete"
+    r"|\bget-\w{1,40}\s{0,8}(?:-(?:filter|name)\s{1,8}['\"]?\*['\"]?\s{0,8})?\|\s{0,8}(?:stop|remove|format|clear|disable|uninstall"
+    r"|restart)-\w+"
+    r"|\bforfiles\b.{0,400}\b(?:del|rd|rmdir|erase|format)\b|invoke-(?:mimikatz|kerberoast|dcsync|bloodhound|shellcode"
+    r"|reflectivepe)"
+)
+_PATH_SAID = re.compile(r"^(?:/|~|[A-Za-z]:|\\\\)")
+
+
 def code_kinds(code: str, language: str) -> set[K]:
     """Kinds that the code shows; it is never run."""
-    text = code[:CODE_MAX]
-    found = _python(text) if language == "python" else None
+    text = folded_code(code[:CODE_MAX])
+    found = _python(code[:CODE_MAX]) if language == "python" else None
     kinds = found if found is not None else _by_calls(text)
     if language == "mongo" and _MONGO_BAD.search(text):
         kinds.add(K.DESTRUCTIVE_SQL)
@@ -158,6 +178,8 @@ def _by_calls(text: str) -> set[K]:
         precious(item, recursive=False) for item in strings if "/" in item or "*" in item
     ):
         kinds.add(K.DESTRUCTIVE_SHELL)
+    if re.search(r"\bprocess\.kill\(\s*(?:1|-1|0)\b", text):
+        kinds.add(K.DESTRUCTIVE_SHELL)
     if any(map(holds_credentials, strings)):
         kinds.add(K.CREDENTIAL_ACCESS)
     if re.search(
@@ -186,6 +208,8 @@ def _python(text: str) -> set[K] | None:
         and any(precious(item, recursive=True) and outside(item) for item in strings)
     ):
         kinds.add(K.DESTRUCTIVE_SHELL)
+    if any(_PATH_SAID.match(item) and holds_credentials(item) for item in strings):
+        kinds.add(K.CREDENTIAL_ACCESS)
     aliases = _aliases(tree)
     for count, node in enumerate(ast.walk(tree)):
         if count > 20_000:
@@ -242,6 +266,8 @@ def _python_call(node: ast.Call, aliases: dict[str, str]) -> set[K]:
         kinds.add(K.CREDENTIAL_ACCESS)
     if name == "open" and len(strings) > 1 and re.match(r"^[wax]", strings[1]) and outside(strings[0]):
         kinds.add(K.FILE_WRITE_OUTSIDE)
+    if name in ("SetValueEx", "SetValue", "CreateKey", "CreateKeyEx", "DeleteKey"):
+        kinds.add(K.FILE_WRITE_OUTSIDE)
     if name in ("kill", "killpg") and node.args and isinstance(node.args[0], ast.UnaryOp):
         kinds.add(K.DESTRUCTIVE_SHELL)
     if name in _CHANGERS and any(outside(item) or holds_credentials(item) for item in strings[:1]):
@@ -255,7 +281,8 @@ def _python_call(node: ast.Call, aliases: dict[str, str]) -> set[K]:
 
 def _powershell(text: str) -> set[K]:
     kinds: set[K] = set()
-    if _POWERSHELL_BAD.search(text) or _RUNS_REMOTE.search(text.replace("\n", " ")):
+    text = folded_powershell(text)
+    if _POWERSHELL_BAD.search(text) or _POWERSHELL_CALLS.search(text) or _RUNS_REMOTE.search(text.replace("\n", " ")):
         kinds.add(K.DESTRUCTIVE_SHELL)
     for match in _POWERSHELL_REMOVE.finditer(text):
         if re.search(r"(?i)-r(?:e|ec|ecurse)?\b|/s\b|-rf", match[1]) and (
@@ -280,7 +307,8 @@ def _words(text: str) -> list[str]:
 def embedded_strings(code: str) -> list[str]:
     """Strings inside code that its own functions would hand to a shell."""
     text = code[:CODE_MAX]
-    found = []
+    found = _renamed_calls(text)
+    text = folded_code(text)
     for match in _SHELL_CALLS.finditer(text):
         parts = ["".join(part) for part in _STRING_PARTS.findall(match[1])]
         # A list is one word each; literals side by side are one text.
@@ -288,7 +316,6 @@ def embedded_strings(code: str) -> list[str]:
         found.append(_line(match[0], parts) if listed else "".join(parts))
     for pattern in _SHELL_TEXTS:
         found += pattern.findall(text)
-    found += _renamed_calls(text)
     if _AWK_PIPE.search(text):
         found += [item for item in _strings(text) if " " in item]
     found += blobs(text)
@@ -303,36 +330,14 @@ def _renamed_calls(text: str) -> list[str]:
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    aliases = _aliases(tree)
+    aliases, values = _aliases(tree), constants_of(tree)
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
             if aliases.get(name, name) in _RUNNERS:
-                found += [text for text in map(_constant, node.args[:1]) if text]
+                found += [text for text in (constant(item, values) for item in node.args[:1]) if text]
     return found
-
-
-def _constant(node: ast.expr, depth: int = 0) -> str:
-    """A text put together from constants only; empty when it is not."""
-    if depth > CONSTANT_DEPTH_MAX:
-        return ""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _constant(node.left, depth + 1), _constant(node.right, depth + 1)
-        return left + right if left and right else ""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        base = _constant(node.func.value, depth + 1)
-        if node.func.attr == "join" and len(node.args) == 1 and isinstance(node.args[0], (ast.List, ast.Tuple)):
-            return base.join(_constant(item, depth + 1) for item in node.args[0].elts)
-        if node.func.attr in ("split", "strip", "lower", "format"):
-            return base
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
-        step = node.slice.step
-        backwards = isinstance(step, ast.UnaryOp) and isinstance(step.op, ast.USub) and node.slice.lower is None
-        return _constant(node.value, depth + 1)[::-1] if backwards else ""
-    return ""
 
 
 def _line(call: str, words: list[str]) -> str:
@@ -343,7 +348,7 @@ def _line(call: str, words: list[str]) -> str:
 
 def powershell_commands(text: str) -> list[list[str]]:
     """Statements as words: names are case-insensitive and a caret or back-tick inside them means nothing."""
-    plain = re.sub(r"[`^]", "", text[:CODE_MAX])
+    plain = folded_powershell(re.sub(r"[`^]", "", text[:CODE_MAX]))
     found = []
     for statement in re.split(r"[;\n|&{}()]+", plain)[:200]:
         words = [

@@ -72,6 +72,8 @@ def _git(args: list[str]) -> Kinds:
         or (verb == "rm" and "r" in short and "--cached" not in flags and bool(_rm(["-r", *rest])))
         or (verb == "worktree" and rest[:1] == ["remove"] and ("f" in short or "--force" in flags))
     )  # fmt: skip
+    if verb in ("diff", "show", "hash-object", "grep") and any(map(holds_credentials, rest)):
+        found.add(K.CREDENTIAL_ACCESS)
     if bad:
         found.add(K.DESTRUCTIVE_SHELL)
     if (
@@ -85,7 +87,10 @@ def _git(args: list[str]) -> Kinds:
 
 
 _RUN_BY_GIT = re.compile(
-    r"core\.(?:hooksPath|sshCommand|fsmonitor)$|credential\.helper$|alias\.\w+$|filter\.", re.IGNORECASE
+    r"core\.(?:hooksPath|sshCommand|fsmonitor)$|credential\.helper$|url\..*\.insteadOf$|http\.(?:proxy"
+    r"|sslVerify)$|core\.gitProxy$|include(?:If)?\..*path$|diff\..*\.command$|gpg\.program$"
+    r"|init\.templateDir$|alias\.\w+$|filter\.",
+    re.IGNORECASE,
 )
 
 
@@ -174,7 +179,11 @@ def _plain_values(args: list[str]) -> list[str]:
 
 def _kill(args: list[str]) -> Kinds:
     line = " ".join(args)
-    if re.search(r"(?:^|\s)-(?:\w+|s \w+)\s+(?:--\s+)?(?:-1|1)(?:\s|$)", line) or re.search(r"--\s*-1|^-1$|^1$", line):
+    if re.search(r"(?:^|\s)-(?:\w+|s \w+)\s+(?:--\s+)?(?:-1|1)(?:\s|$)", line) or re.search(
+        r"--\s*-1|^-1$"
+        r"|^1$",
+        line,
+    ):
         return {K.DESTRUCTIVE_SHELL}
     return set()
 
@@ -241,6 +250,11 @@ def _search(args: list[str]) -> Kinds:
     return _grep(["-r", *args])
 
 
+def _ps(args: list[str]) -> Kinds:
+    """BSD's `e` shows every process's environment."""
+    return {K.CREDENTIAL_ACCESS} if args and re.fullmatch(r"[a-df-z]*e[a-z]*", args[0]) else set()
+
+
 def _init(args: list[str]) -> Kinds:
     return {K.DESTRUCTIVE_SHELL} if args[:1] in (["0"], ["6"], ["1"], ["s"], ["S"]) else set()
 
@@ -255,7 +269,7 @@ def _certutil(args: list[str]) -> Kinds:
 
 
 def _openssl(args: list[str]) -> Kinds:
-    if args[:1] == ["s_client"]:
+    if args[:1] == ["s_client"] and "-help" not in args:
         return {K.NETWORK_FETCH}
     read = args[:1] in (["enc"], ["base64"]) and any(map(holds_credentials, args))
     return {K.CREDENTIAL_ACCESS} if read else set()
@@ -278,5 +292,5 @@ RULES: dict[str, Callable[[list[str]], Kinds]] = {
     "find": _find, "fd": _find,
     **dict.fromkeys(("grep", "egrep", "zgrep"), _grep), **dict.fromkeys(("rg", "ag", "ack"), _search),
     "rsync": _rsync,
-    "init": _init, "certutil": _certutil, "openssl": _openssl,
+    "init": _init, "ps": _ps, "certutil": _certutil, "openssl": _openssl,
 }  # fmt: skip

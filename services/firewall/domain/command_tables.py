@@ -103,7 +103,7 @@ CLOUDS = frozenset({"aws", "gcloud", "az", "gsutil", "bq", "doctl", "heroku", "f
                      "history", "journalctl", "auditctl", "ip", "ifconfig", "route", "usermod"})  # fmt: skip
 VERBS = re.compile(
     r"^(?:delete|destroy|terminate|remove|purge|nuke|wipe|drop|flush|erase|uninstall|undefine|deregister|decommission|revoke"
-    r"|flushall|flushdb|unpublish|rb|prune|drain|obliterate|zeroize)(?:$|[-_:].*|all$|db$)"
+    r"|flushall|flushdb|unpublish|rb|drain|obliterate|zeroize)(?:$|[-_:].*|all$|db$)"
     r"|^(?:[\w-]+:)(?:destroy|delete|drop|reset|purge)$|^(?:eraseDisk|eraseVolume|zeroDisk|secureErase|partitionDisk)$",
     re.IGNORECASE,
 )
@@ -112,8 +112,8 @@ MORE: dict[str, re.Pattern[str]] = {
     "tofu": re.compile(r"\b(?:state rm|apply .*-destroy)\b"),
     "docker": re.compile(
         r"(?:^|\s)(?:rm (?:.*\s)?(?:-\w*f|--force|-\w*v)"
-        r"|(?:stack|service|config|secret) rm|volume rm|network rm|system prune|(?:volume|image|container"
-        r"|builder) prune"
+        r"|(?:stack|service|config|secret) rm|volume rm|network rm|system prune|volume prune|(?:image|container"
+        r"|builder) prune (?:.*\s)?(?:-\w*a|--all)"
         r"|rmi (?:.*\s)?(?:-\w*f|--force)|compose (?:.*\s)?down (?:.*\s)?(?:-v|--volumes|--rmi)|swarm leave|stop"
         r" \S*\$|kill )"
     ),
@@ -122,6 +122,8 @@ MORE: dict[str, re.Pattern[str]] = {
     "aws": re.compile(
         r"\bs3 (?:rm .*--recursive|rb |sync .*--delete)|\bs3api delete|stop-instances|schedule-key-deletion|disable-"
     ),
+    "supabase": re.compile(r"\bdb reset\b"),
+    "nomad": re.compile(r"-purge\b|\bsystem gc\b"),
     "pulumi": re.compile(r"\bstack rm\b"),
     "vercel": re.compile(r"\brm\b"),
     "netlify": re.compile(r"\bsites:delete\b"),

@@ -20,7 +20,10 @@ from services.firewall.domain.command_tables import (
 )
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import device, holds_credentials, outside, plain_path
-from services.firewall.domain.system_tables import ALWAYS_SYSTEM, LINES, UNCHECKED_INSTALL
+from services.firewall.domain.system_tables import ALWAYS_SYSTEM, LINES, TO_NOTHING, UNCHECKED_INSTALL
+
+LINE_MAX = 4_096
+"""Characters of a command's arguments that its patterns look at."""
 
 
 def named_kinds(name: str, args: list[str]) -> Kinds:
@@ -41,16 +44,20 @@ def named_kinds(name: str, args: list[str]) -> Kinds:
             more is not None and more.search(line)
         ):
             found.add(K.DESTRUCTIVE_SHELL)
+        if TO_NOTHING.search(line):
+            found.add(K.DESTRUCTIVE_SHELL)
     secrets, privilege = SECRETS.get(name), PRIVILEGE.get(name)
     if secrets is not None and secrets.search(line):
         found.add(K.CREDENTIAL_ACCESS)
     if privilege is not None and privilege.search(line):
         found.add(K.PRIVILEGE_ESCALATION)
     if name in LINES and not SAFE_VERB_FLAGS.search(line):
-        found |= {kind for pattern, kind in LINES[name] if pattern.search(line)}
+        found |= {kind for pattern, kind in LINES[name] if pattern.search(line[:LINE_MAX])}
     special = RULES.get(name)
     if special is not None:
         found |= special(args)
+    if name in ("npx", "uvx", "bunx", "pipx", "pnpx") and any(re.match(r"https?:|git\+|git@", arg) for arg in args):
+        found.add(K.NETWORK_FETCH)
     if _installs(name, args):
         found.add(K.PACKAGE_INSTALL)
         if re.search(r"--(?:extra-)?index-url|--registry|--find-links|(?:^|\s)-i\s+http|git\+|https?://", line) or (

@@ -40,11 +40,12 @@ _LOW = 0xFFFFFFFF
 
 _PRIVATE_NAMES = frozenset(
     {"localhost", "localdomain", "ip6-localhost", "ip6-loopback", "broadcasthost", "metadata", "instance-data",
-     "internal", "local", "host-gateway", "rancher-metadata",
+     "internal", "local", "host-gateway", "rancher-metadata", "metadata.goog",
      "kubernetes", "kubernetes.default"}
 )  # fmt: skip
 _PRIVATE_SUFFIXES = (
-    ".localhost", ".localdomain", ".internal", ".local", ".home.arpa", ".in-addr.arpa", ".ip6.arpa", ".svc",
+    ".localhost", ".localdomain", ".internal", ".local", ".home.arpa", ".lan", ".corp", ".home", ".intranet",
+        ".private", ".consul", ".docker", ".in-addr.arpa", ".ip6.arpa", ".svc",
 )  # fmt: skip
 _LOOPBACK_DOMAINS = frozenset((
     "localtest.me", "lvh.me", "vcap.me", "lacolhost.com", "yoogle.com", "fuf.me", "smackaho.st", "42foo.com",

@@ -32,13 +32,24 @@ _MACHINES = frozenset(
 )  # fmt: skip
 _FETCHES = frozenset(("fetch", "curl", "wget", "download", "scrape", "crawl"))
 _HTTP_VERBS = frozenset(("get", "post", "put", "patch", "delete", "head", "request", "send", "call", "fetch", "client"))
+_HTTP_WORDS = frozenset(("http", "https", "httpx", "requests", "axios", "rest", "xhr"))
 _URL_KEYS = frozenset(("url", "uri", "href", "endpoint", "address", "link", "urls"))
 _MUTATION = re.compile(r"\bmutation\b")
 _NAME = re.compile(r"[A-Za-z_]\w{3,80}")
+_OPERATION_KEYS = frozenset(("op", "operation", "action", "api", "call", "verb", "function", "rpc", "procedure"))
+_DATA_TOOLS = frozenset(
+    ("mongo", "mongodb", "db", "database", "sql", "redis", "collection", "cassandra", "elastic", "couch")
+)
 _FILTERS = frozenset(("filter", "q", "query", "where", "selector", "condition", "conditions", "criteria", "match"))
 _CHANGES = frozenset(("delete", "remove", "update", "deletemany", "updatemany", "purge"))
 _MANY = frozenset(("many", "all", "rows", "records", "documents", "by", "where", "bulk", "batch"))
 _WIDE_PATH = re.compile(r"(?:^|/)(?:_all|\*|_cat|%2a)/?(?:\?|$)|^/?$", re.IGNORECASE)
+_UNFILTERED = re.compile(
+    r"\bmutation\b[^}]{0,400}\b(?:delete|remove|drop|purge|truncate|destroy)\w*\s*\(\s*(?:where|filter)\s*:\s*\{\s*\}"
+)
+_TYPESETS = re.compile(r"\\write18\b|\\(?:input|openin|lstinputlisting|verbatiminput)\W{0,4}(?:/etc|/root|/proc|~)")
+"""A document that has its typesetter run a command or read the system's files."""
+_DIRECTORY_SECRETS = re.compile(r"\(\s*(?:userPassword|unicodePwd|ms-Mcs-AdmPwd|ntPwdHistory)\s*=", re.IGNORECASE)
 _MANIFEST = re.compile(
     r"(?m)^\s*-?\s*(?:privileged|hostPID|hostNetwork|hostIPC|allowPrivilegeEscalation):\s*true\b|^\s*-?\s*hostPath:"
     r"|cluster-admin|docker\.sock"
@@ -73,6 +84,7 @@ def call_kinds(tool_name: str, value: Any) -> set[K]:
     many = changes and (not _MANY.isdisjoint(words) or "deletemany" in words or "updatemany" in words)
     for item in _documents(value):
         found |= _document_kinds(item, many=many)
+        found |= _named_operation(item, words)
     return found
 
 
@@ -81,7 +93,7 @@ def _fetches(words: Sequence[str]) -> bool:
         return False
     if any(word in _FETCHES for word in words):
         return True
-    return "http" in words and not _HTTP_VERBS.isdisjoint(words)
+    return not _HTTP_WORDS.isdisjoint(words) and not _HTTP_VERBS.isdisjoint(words)
 
 
 def _documents(value: Any) -> Iterator[dict[str, Any]]:
@@ -104,7 +116,11 @@ def _document_kinds(item: dict[str, Any], *, many: bool) -> set[K]:
     plain = {plain_key(key): part for key, part in item.items()}
     if many and any(key in plain and _everything(plain[key]) for key in _FILTERS):
         found.add(K.DESTRUCTIVE_SQL)
-    if "dropdatabase" in plain or ("drop" in plain and isinstance(plain["drop"], str) and len(plain) <= 3):
+    if (
+        "$out" in item
+        or "dropdatabase" in plain
+        or ("drop" in plain and isinstance(plain["drop"], str) and len(plain) <= 3)
+    ):
         found.add(K.DESTRUCTIVE_SQL)
     method, path = plain.get("method", plain.get("verb")), plain.get("path", plain.get("endpoint", plain.get("url")))
     if isinstance(method, str) and method.upper() == "DELETE" and isinstance(path, str) and _WIDE_PATH.search(path):
@@ -114,6 +130,18 @@ def _document_kinds(item: dict[str, Any], *, many: bool) -> set[K]:
         found.add(K.DESTRUCTIVE_SQL)
     if any(plain.get(key) is True for key in _HOST_RIGHTS):
         found.add(K.PRIVILEGE_ESCALATION)
+    return found
+
+
+def _named_operation(item: dict[str, Any], tool: Sequence[str]) -> set[K]:
+    """A field that says what to do, read together with the tool's name: `dynamo {"operation": "DeleteTable"}`."""
+    found: set[K] = set()
+    for key, name in item.items():
+        if plain_key(key) in _OPERATION_KEYS and isinstance(name, str) and _NAME.fullmatch(name):
+            words = words_of(name)
+            found |= name_kinds(words)
+            if words in (["drop"], ["truncate"], ["flushall"], ["flushdb"]) and not _DATA_TOOLS.isdisjoint(tool):
+                found.add(K.DESTRUCTIVE_SQL)
     return found
 
 
@@ -127,6 +155,12 @@ def _everything(condition: Any) -> bool:
 def text_kinds(text: str) -> set[K]:
     """GraphQL mutations by the names they call, manifests by the rights they ask for."""
     found: set[K] = set()
+    if _UNFILTERED.search(text):
+        found.add(K.DESTRUCTIVE_SQL)
+    if _TYPESETS.search(text):
+        found.add(K.DESTRUCTIVE_SHELL)
+    if _DIRECTORY_SECRETS.search(text):
+        found.add(K.CREDENTIAL_ACCESS)
     if _MUTATION.search(text):
         for name in _NAME.findall(text)[:NAMES_MAX]:
             found |= name_kinds(words_of(name))

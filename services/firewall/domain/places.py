@@ -42,7 +42,10 @@ _CREDENTIAL = re.compile(
     r"|\.(?:node_repl|python|rediscli|irb|fish|sqlite|ash|sh)_history|fish_history|consolehost_history\.txt"
     r"|unattend\.xml|sysprep\.inf"
     r"|groups\.xml|filezilla\.xml|recentservers\.xml|\.rdp|master\.key|credentials\.yml\.enc|secret_token\.rb"
-    r"|local state|web data"
+    r"|local state|web data|ntuser\.dat|credentials\.db|access_tokens\.db|access[-_]?tokens\.json"
+    r"|msal_token_cache\.\w+"
+    r"|microsoft/(?:credentials|protect|vault|crypto)(?:/.*)?|(?:chrome|chromium|brave-browser|edge|firefox|opera"
+    r"|safari)/.*cookies"
     r"|[\w.-]+\.(?:nmconnection|wallet|asc\.key|kwallet|keytab|p8|jceks|agekey)"
     r"|login data|cookies\.sqlite|logins\.json|key[34]\.db|login\.keychain(?:-db)?|keychains(?:/.*)?|wallet\.dat"
     r"|windows/system32/config/(?:sam|security|system)|windows/ntds/ntds\.dit"
@@ -57,6 +60,7 @@ _CREDENTIAL_ABSOLUTE = re.compile(
     r"|networkmanager/system-connections(?:/.*)?|wpa_supplicant(?:/.*)?|pki/(?:tls/)?private(?:/.*)?"
     r"|samba/private(?:/.*)?|mysql/debian\.cnf|ldap\.secret"
     r"|pam_ldap\.secret|[\w./-]*secrets?(?:\.\w+)?|docker/key\.json|azure/.*)|proc/[^/]+/(?:environ|mem|maps)"
+    r"|dev/(?:k?mem|port|sd\w+|nvme\w+|vd\w+)|proc/kcore"
     r"|var/run/secrets(?:/.*)?|run/secrets(?:/.*)?|var/lib/kubelet/.*|var/lib/docker/swarm/.*"
     r"|(?:var/)?run/docker\.sock|root/\.[\w-]+.*)$"
     r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/(?:sam|system|security))$"
@@ -109,10 +113,15 @@ def plain_path(text: str) -> str:
     if not path or len(path) > PATH_MAX or "\n" in path:
         return ""
     path = fold(path)
+    # Overlong forms of "." and "/", which lenient decoders take.
+    path = re.sub(r"%(?:25)?c0%(?:25)?(?:ae|2e)", ".", path, flags=re.IGNORECASE)
+    path = re.sub(r"%(?:25)?c[01]%(?:25)?(?:af|9c|5c|2f)", "/", path, flags=re.IGNORECASE)
     for _ in range(2):
         if "%" in path:
             path = unquote(path)
     lowered = path.lower().replace("\\", "/").partition("\0")[0]
+    # Parameters of a path segment, which some servers drop before they look the path up.
+    lowered = re.sub(r"(?<=\.\.);[^/]*", "", lowered)
     if lowered.startswith("file:"):
         lowered = "/" + lowered[5:].lstrip("/").removeprefix("localhost/")
     # What a filter that removes "../" once would leave.
@@ -219,7 +228,8 @@ def _precious_absolute(path: str, *, recursive: bool) -> bool:
     parts = [part for part in path.split("/") if part]
     last = parts[-1] if parts else ""
     if not _WORK_ROOTS.match(path + "/"):
-        return not (path.startswith("~/") and len(parts) > 2 and _ARTIFACT.match(last))
+        cached = bool({".cache", "caches"} & set(parts[:-1]))
+        return not (path.startswith("~/") and len(parts) > 2 and (cached or _ARTIFACT.match(last)))
     if not recursive and not _WILD.match(last or "*"):
         return last.startswith(".git") and last == ".git"
     return not (len(parts) >= 2 and _ARTIFACT.match(last))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "100.100.100.200", "168.63.129.16",
-                  "metadata.google.internal", "metadata")  # fmt: skip
+                  "metadata.google.internal", "metadata.goog",
+                  "metadata")  # fmt: skip
 KEY_SHAPES = (
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\bsk-(?:ant|proj|live)-[A-Za-z0-9_-]{16}"
     r"|\bgh[pousr]_[A-Za-z0-9]{30}"

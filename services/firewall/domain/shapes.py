@@ -270,8 +270,12 @@ _TOLD_KEYS = frozenset(
     ).split()
 )
 _TOLD_WORDS = 4
+_TOLD_MAX = 16_384
 _ASKED_KEYS = frozenset(("query", "q", "search", "question", "searchquery", "searchterm", "keywords"))
-_ASKED_WORDS = 3
+_ASKED_WORDS = 2
+_TAG = re.compile(r"<[^<>]{1,80}>")
+_LINKS = re.compile(r"<[^>]{0,200}\b(?:src|href|data|action|poster|background)\s*=|<!ENTITY|!\[", re.IGNORECASE)
+"""What whoever shows the text would load."""
 _ASKS_MORE = re.compile(r"://|['\"();=]")
 """In what is searched for: a URL, or signs of a language that reaches out itself."""
 
@@ -280,9 +284,10 @@ def told(text: str, key: str) -> bool:
     """Words written for people, in which a place or an address is only mentioned."""
     if key in _ASKED_KEYS and not _ASKS_MORE.search(text):
         return sum(word.isalpha() for word in text[:_DOCUMENT_CHARS].split()) >= _ASKED_WORDS
-    if key not in _TOLD_KEYS or text.lstrip()[:1] in ("<", "{", "["):
+    if key not in _TOLD_KEYS or text.lstrip()[:1] in ("{", "[") or _LINKS.search(text[:_TOLD_MAX]):
         return False
-    return sum(word.isalpha() for word in text[:_DOCUMENT_CHARS].split()) >= _TOLD_WORDS
+    text = _TAG.sub(" ", text)
+    return sum(word.strip(".,:;!?").isalpha() for word in text[:_DOCUMENT_CHARS].split()) >= _TOLD_WORDS
 
 
 def sentence(text: str) -> bool:

@@ -12,6 +12,7 @@ from services.firewall.domain.commands import DANGEROUS_NAMES, named_kinds, path
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import UNKNOWN, holds_credentials, precious
 from services.firewall.domain.shapes import decoded
+from services.firewall.domain.shell_context import asks_for_one, entered, placed, unversioned
 from services.firewall.domain.shell_inner import (
     ESCAPING,
     code_text,
@@ -43,6 +44,8 @@ from services.firewall.domain.shell_tables import (
 from services.firewall.domain.shell_words import parse_script
 
 NESTING_MAX = 6
+_REMOTE_FLAGS = frozenset({"--scripts", "--command", "--commands", "--parameters", "--execute"})
+_CONSOLES = frozenset({"runner", "tinker", "shell"})
 SCRIPTS_MAX = 48
 
 
@@ -81,9 +84,9 @@ def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) ->
         if not sure and talk(command):
             continue
         if command.argv[:1] in (["cd"], ["pushd"]):
-            directory = _entered(directory, command.argv[1:])
+            directory = entered(directory, command.argv[1:])
         elif directory and command.argv:
-            _placed(command, directory)
+            placed(command, directory)
         _Judge(effects, sure, depth, aliases, files).command(command)
         targets = [*command.writes, *(command.argv[1:] if command.argv[:1] == ["tee"] else [])]
         if targets:
@@ -91,24 +94,6 @@ def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) ->
             files.update({basename(target): written for target in targets[:8]})
     if sure and (script.unread or (script.broken and _looks_destructive(text))):
         effects.doubt(K.DESTRUCTIVE_SHELL)
-
-
-def _entered(directory: str, args: list[str]) -> str:
-    target = next((arg for arg in args if not arg.startswith("-")), "~")
-    return target if target[:1] in "/~" or not directory else f"{directory}/{target}"
-
-
-def _placed(command: Command, directory: str) -> None:
-    """Relative paths of commands that remove or change, as seen from where the script stands by now."""
-    names = [basename(word.text) for word in command.words if word.text not in ("sudo", "command", "exec")][:1]
-    if not _MOVED.intersection(names):
-        return
-    for word in command.words[1:]:
-        if word.text[:1] not in ("-", "/", "~", "") and not word.text.isalnum():
-            word.text = f"{directory}/{word.text}"
-
-
-_MOVED = frozenset({"rm", "unlink", "shred", "chmod", "chown", "rmdir", "truncate"})
 
 
 def _looks_destructive(text: str) -> bool:
@@ -153,7 +138,7 @@ class _Judge:
         if unwrapped > 12:
             effects.doubt(K.DESTRUCTIVE_SHELL)
             return
-        name, args = basename(argv[0]), argv[1:]
+        name, args = unversioned(basename(argv[0])), argv[1:]
         if name in self._aliases and unwrapped < 4:
             self._argv([*self._aliases[name].split(), *args], command, unwrapped + 1)
             return
@@ -199,7 +184,9 @@ class _Judge:
 
     def _inner(self, name: str, args: list[str], command: Command, unwrapped: int) -> None:
         """What the command would run in turn."""
-        if name in SHELLS or (name in ("su", "runuser", "script", "sg") and "-c" in args):
+        if name in SHELLS or (
+            name in ("su", "runuser", "script", "sg") and any(re.match(r"-\w*c$", arg) for arg in args)
+        ):
             self._shell(args, command)
         elif name in ("eval", "trap", "at", "batch", "iex", "invoke-expression"):
             self._evaluated(name, args, command)
@@ -240,8 +227,23 @@ class _Judge:
         elif name in ESCAPING:
             for text in escape_texts(name, args, command.stdin):
                 self._script(text)
+        elif name in CLOUDS:
+            self._remotely(args)
         elif name in WITH_VALUE:
             self._wrapped(name, args, command, unwrapped)
+
+    def _remotely(self, args: list[str]) -> None:
+        """What a cloud's own machines, or an application's console, are told to run."""
+        for index, arg in enumerate(args[:-1]):
+            if arg in _REMOTE_FLAGS:
+                texts = re.findall(r"\"([^\"]+)\"|'([^']+)'", args[index + 1]) if "=" in args[index + 1] else []
+                for text in [first or second for first, second in texts] or [
+                    args[index + 1].partition("=")[2],
+                    args[index + 1],
+                ]:
+                    self._script(text)
+            elif arg in _CONSOLES:
+                self._effects.add(code_kinds(" ".join(args[index + 1 :]), "ruby"))
 
     def _script(self, text: str) -> None:
         if text and text not in (UNKNOWN, FETCHED):
@@ -338,7 +340,7 @@ class _Judge:
         if text:
             self._script(text)
             return
-        if name == "env" and not inner and not args:
+        if name == "env" and not inner and not args and not asks_for_one(command.piped):
             self._effects.add({K.CREDENTIAL_ACCESS})
         if not inner:
             if name in ("xargs", "parallel") and command.stdin and FETCHED in command.stdin:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from services.firewall.domain.places import UNKNOWN
 
+PIECE_MAX = 8_192
+"""Characters parsed at once."""
 _SIMPLE_ESCAPES = {
     "n": "\n",
     "t": "\t",
@@ -21,6 +23,7 @@ _SIMPLE_ESCAPES = {
 _ANSI = re.compile(
     r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))", re.DOTALL
 )
+_LIST_COMMAND = re.compile(r"(^|[;&|(]\s*)\{([\w./-]+(?:,[^\s{},;|&]*)+)\}")
 _BRACES = re.compile(r"^(.*?)\{([^{}]*,[^{}]*)\}(.*)$", re.DOTALL)
 
 
@@ -70,3 +73,20 @@ def unescape_ansi(text: str) -> str:
         return _SIMPLE_ESCAPES.get(match[6], match[6])
 
     return _ANSI.sub(one, text)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The text in parts that end where a line or a word does: recovering from errors takes time that grows with the
+    square of the length, and tenants write the text."""
+    at = 0
+    while len(text) - at > PIECE_MAX:
+        window = text[at : at + PIECE_MAX]
+        end = max(window.rfind("\n"), 0) or max(window.rfind(" "), 0) or PIECE_MAX - 1
+        yield window[: end + 1]
+        at += end + 1
+    yield text[at:]
+
+
+def opened_lists(text: str) -> str:
+    """`{rm,-rf,/}` is a command to a shell, though the grammar takes it for a broken block."""
+    return _LIST_COMMAND.sub(lambda match: match[1] + match[2].replace(",", " "), text)

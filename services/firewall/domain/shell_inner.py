@@ -22,6 +22,7 @@ _ESCAPES = tuple(
     for pattern in (
         r"--checkpoint-action=exec=(.+)", r"--(?:to-command|use-compress-program|rsh|unzip-command)[= \n](.+)",
         r"(?:^|\n)[:+]:?!(.+)", r"alias\.\w+=!(.+)", r"(?:^|\n)(?:--exec|-x)[=\n](.+)",
+        r"(?:^|[\s;])spawn (?:-\w+ )*([^;]+)",
         r"core\.(?:sshCommand|pager|editor|fsmonitor)=(.+)", r"(?:^|\n)!(.+)", r"-TT\n?(.+)",
         r"system\(['\"](.+?)['\"]\)",
         r"(?:new-session|new-window|send-keys|run-shell|split-window)\s(?:.*\n)*?(.+)",
@@ -31,7 +32,7 @@ _ESCAPES = tuple(
 )  # fmt: skip
 ESCAPING = frozenset(
     ("tar", "vim", "vi", "ed", "ex", "less", "man", "rsync", "git", "gdb", "make", "zip", "tmux", "screen", "sed",
-     "nmap")
+     "nmap", "expect")
 )  # fmt: skip
 """Programs with a way out to a shell."""
 ENDS_FIND = (";", "+", "\\;")

@@ -16,10 +16,12 @@ FETCHED = "\ue002"
 PROCESS = "\ue003"
 """In front of what a process substitution yields: the word is a file with that content."""
 
-RUN_LATER = frozenset({"PROMPT_COMMAND", "BASH_ENV", "ENV", "PS0", "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR",
+RUN_LATER = frozenset({"PROMPT_COMMAND", "ENV", "PS0", "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR",
                         "GIT_EXTERNAL_DIFF", "LESSOPEN", "LESSCLOSE", "MANPAGER"})  # fmt: skip
 """Variables whose value some program runs as a command."""
-LOADED = frozenset({"LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES"})
+LOADED = frozenset(
+    {"BASH_ENV", "PYTHONSTARTUP", "PERL5OPT", "RUBYOPT", "LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES"}
+)
 """Variables whose value is code that every program after them loads."""
 
 
@@ -41,6 +43,8 @@ class Command:
     writes: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     stdin: str | None = None
+    piped: list[str] = field(default_factory=list)
+    """The words of the command that reads its output."""
     secret_names: tuple[str, ...] = ()
     """Names of variables the words expand."""
 

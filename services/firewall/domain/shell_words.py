@@ -13,7 +13,7 @@ import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
 from services.firewall.domain.places import UNKNOWN
-from services.firewall.domain.shell_expansion import braced, sliced, unescape_ansi
+from services.firewall.domain.shell_expansion import braced, opened_lists, pieces, sliced, unescape_ansi
 from services.firewall.domain.shell_model import (
     FETCHED,
     LOADED,
@@ -30,12 +30,14 @@ from services.firewall.domain.shell_model import (
 TEXT_MAX = 65_536
 DEPTH_MAX = 60
 COMMANDS_MAX = 2_000
-PIECE_MAX = 8_192
-"""Characters parsed at once."""
 CALLS_MAX = 4
 """Functions that call functions."""
 _LANGUAGE = Language(tree_sitter_bash.language())
 _EXPANSION = re.compile(r"^\$\{([!#]?)(\w+|[@*#?$!-])(?:\[[^\]]*\])?(.*)\}$", re.DOTALL)
+_ENDLESS = re.compile(
+    r"\bwhile\s+(?:true|:|1|\[\s*1\s*\])\s*;?\s*do\b(?![^\n]{0,400}\bwait\b)[^\n]{0,400}[^&>|]&(?![&>\d])"
+)
+"""A loop without end that waits for nothing it starts."""
 _WHOLE_ARRAY = re.compile(r'^"\$\{?(?:(\w+)\[@\]|@)\}?"$')
 _TEMPORARY = "/tmp/dir"  # noqa: S108 - a value to judge, never a path to open
 _KNOWN = {
@@ -54,30 +56,10 @@ def parse_script(text: str, outputs: Outputs) -> Script:
     return _Walker(text[:TEXT_MAX], outputs, truncated=len(text) > TEXT_MAX).script()
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """The text in parts that end where a line or a word does: recovering from errors takes time that grows with the
-    square of the length, and tenants write the text."""
-    at = 0
-    while len(text) - at > PIECE_MAX:
-        window = text[at : at + PIECE_MAX]
-        end = max(window.rfind("\n"), 0) or max(window.rfind(" "), 0) or PIECE_MAX - 1
-        yield window[: end + 1]
-        at += end + 1
-    yield text[at:]
-
-
-_LIST_COMMAND = re.compile(r"(^|[;&|(]\s*)\{([\w./-]+(?:,[^\s{},;|&]*)+)\}")
-
-
-def _opened(match: re.Match[str]) -> str:
-    """`{rm,-rf,/}` is a command to a shell, though the grammar takes it for a broken block."""
-    return match[1] + match[2].replace(",", " ")
-
-
 class _Walker:
     def __init__(self, text: str, outputs: Outputs, *, truncated: bool) -> None:
         # The grammar loses `$IFS` where a word goes on behind it.
-        self._whole = _LIST_COMMAND.sub(_opened, text).replace("$IFS", "${IFS}")
+        self._whole = opened_lists(text).replace("$IFS", "${IFS}")
         self._source = b""
         self._outputs = outputs
         self._vars: dict[str, str] = {}
@@ -87,12 +69,13 @@ class _Walker:
         self._found = Script([], broken=truncated)
 
     def script(self) -> Script:
-        for piece in _pieces(self._whole):
+        for piece in pieces(self._whole):
             self._source = piece.encode("utf-8", "replace")
             root = Parser(_LANGUAGE).parse(self._source).root_node
             self._found.broken = self._found.broken or root.has_error
             self._walk(root, None, 0)
         self._found.functions = frozenset(self._functions)
+        self._found.bomb = self._found.bomb or _ENDLESS.search(self._whole) is not None
         return self._found
 
     def _text(self, node: Node) -> str:
@@ -184,7 +167,9 @@ class _Walker:
         flowing = stdin
         for child in node.children:
             if child.is_named and child.type != "comment":
-                last = self._walk(child, flowing, depth + 1)
+                before, last = last, self._walk(child, flowing, depth + 1)
+                for command in before[-1:]:
+                    command.piped = last[0].argv if last else []
                 flowing = self._joined(last)
         return last
 

@@ -32,7 +32,8 @@ DIALECTS = tuple(
 """Loaded once, so that no call waits for it. The first that parses a statement settles what it is."""
 
 _WORTH = re.compile(
-    r"\b(?:DROP|TRUNCATE|DELETE|UPDATE|MERGE|ALTER\s+(?:SYSTEM|USER|ROLE|LOGIN)|DISABLE|SONAME|SLEEP|BENCHMARK"
+    r"\b(?:UNLOAD|EXPORT|CVV|CVC|\w+_CV[VC]|API_KEY|\w+_TOKEN|RECOVERY_CODES|DROP|TRUNCATE|DELETE|UPDATE|MERGE"
+    r"|ALTER\s+(?:SYSTEM|USER|ROLE|LOGIN)|DISABLE|SONAME|SLEEP|BENCHMARK"
     r"|WAITFOR|UNION|\w*PASSW\w*|PWD|PW_HASH|AUTHENTICATION_STRING|PASSPHRASE|PRIVATE_KEY|SECRET_KEY"
     r"|\w+_SECRET|OFFLINE|SINGLE_USER|VACUUM\s+INTO|SET\s+(?:SESSION\s+)?(?:ROLE|AUTHORIZATION)|GRANT"
     r"|REVOKE|COPY|EXEC|EXECUTE|CALL|DO|OUTFILE|DUMPFILE|LOAD|PRAGMA|ATTACH|DETACH"
@@ -57,7 +58,8 @@ _LOUD = re.compile(
     r"|GRANT\s+[\w\s,]{1,400}?\s(?:ON|TO)\b|REVOKE\s+[\w\s,]{1,400}?\s(?:ON|FROM)\b"
     r"|COPY\s+.{1,400}?\s(?:TO|FROM)\b|EXEC(?:UTE)?\s+(?:IMMEDIATE\b|[\w.]*(?:XP|SP)_|\(|@)|INTO\s+(?:OUTFILE"
     r"|DUMPFILE)\b|LOAD\s+DATA\b|ATTACH\s+(?:DATABASE\b|\S*\s+AS\b)"
-    r"|UNION\s+(?:ALL\s+)?SELECT\b|(?:PG_|DBMS_LOCK\.|\b)SLEEP\s*\(|BENCHMARK\s*\(|WAITFOR\s+(?:DELAY|TIME)\b"
+    r"|UNION\s+(?:ALL\s+)?SELECT\b|(?:PG_|DBMS_LOCK\.)SLEEP\s*\(|(?:SELECT|AND|OR|WHERE|THEN|IF|,|=|\|\|"
+    r"|\()\s*\(?SLEEP\s*\(|BENCHMARK\s*\(|WAITFOR\s+(?:DELAY|TIME)\b"
     r"|SONAME\s*'|DETACH\s+(?:TABLE|DATABASE)\b"
     r"|DROP\s+[`\"\[]|SHUTDOWN\s*(?:WITH|IMMEDIATE|$)|XP_\w+|DETACH\s+DELETE\b|MATCH\s*\([^;)]{0,200}\)\s*DELETE\b|VACUUM\s+INTO\b|PG_\w+\s*\(|LO_\w+\s*\(|LOAD_FILE\s*\(|LOAD_EXTENSION\s*\("
     r"|WRITEFILE\s*\(|SYS_EXEC\s*\(|UTL_\w+\.|DBMS_\w+\.|^\s*DO\s*(?:LANGUAGE|\$|$)|(?:PREPARE|DEALLOCATE)\s+\w+"
@@ -76,7 +78,8 @@ _RUNS = re.compile(r"\bXP_(?:CMDSHELL|REG\w*|DIRTREE)|\bSP_(?:OACREATE|OAMETHOD|
                    r"|\bCREATE\s+EXTENSION\b[^;]{0,200}\b(?:DBLINK|PLPYTHON\w*|PLPERLU|FILE_FDW|ADMINPACK)\b"
                    r"|\bDETACH\s+(?:TABLE|DATABASE)\b|\bDISABLE\s+(?:ROW\s+LEVEL\s+SECURITY|RLS)\b")  # fmt: skip
 _WRITES_FILE = re.compile(
-    r"INTO\s+(?:OUTFILE|DUMPFILE)\b|LO_EXPORT\s*\(|VACUUM\s+INTO\b|WRITEFILE\s*\(|UTL_FILE\b|\bPG_FILE_WRITE"
+    r"\bUNLOAD\s*\(|\bEXPORT\s+DATA\b|\bCOPY\s+INTO\s*(?:'|@)|\bINTO\s+S3\b|INTO\s+(?:OUTFILE|DUMPFILE)\b"
+    r"|LO_EXPORT\s*\(|VACUUM\s+INTO\b|WRITEFILE\s*\(|UTL_FILE\b|\bPG_FILE_WRITE"
 )
 _READS_FILE = re.compile(
     r"PG_READ_(?:BINARY_)?FILE\s*\(|PG_LS_DIR\s*\(|LOAD_FILE\s*\(|LO_IMPORT\s*\(|READFILE\s*\(|LOAD\s+DATA\b"
@@ -89,7 +92,9 @@ _STALLS = re.compile(
 _SECRET_COLUMNS = frozenset(
     ("password", "passwd", "pwd", "password_hash", "passwordhash", "passwd_hash", "hashed_password", "pw_hash",
      "password_digest", "authentication_string", "encrypted_password", "passphrase", "private_key", "secret_key",
-     "client_secret", "totp_secret", "mfa_secret", "api_secret")
+     "client_secret", "api_key", "access_token", "refresh_token", "session_token", "otp_secret",
+     "recovery_codes", "cvv",
+     "cvc", "card_cvv", "card_cvc", "totp_secret", "mfa_secret", "api_secret")
 )  # fmt: skip
 _COPY, _TO_FILE, _FROM_FILE = re.compile(r"\bCOPY\b"), re.compile(r"\bTO\s*'"), re.compile(r"\bFROM\s*'")
 """Looked for one by one: a pattern with all of them would start over at every COPY."""
@@ -136,10 +141,11 @@ _SETS_SERVER = re.compile(
 )
 """Settings of the whole server, and text that runs as a statement."""
 _CUT_SHORT = re.compile(
-    r"^[^'\";\n]{0,64}['\"]\s*\)*\s*(?:OR|AND|UNION|HAVING|ORDER\s+BY|\|\||&&|LIKE"
-    r"|RLIKE)\b[^;\n]{1,400}(?:--|#|/\*|'[^'\s]{0,32}'?\s*=\s*'[^']{0,32}'?\s*$)",
+    r"^[^'\";\n]{0,64}['\"]\s*\)*\s*(?:OR|AND|UNION|HAVING|ORDER\s+BY|\|\||&&|LIKE|RLIKE)\b[^\n]{1,400}"
+    r"(?:--|#|/\*|['\"][^'\"\s]{0,32}['\"]?\s*=\s*['\"(]*[^'\"]{0,32}['\"]?\s*$)",
     re.IGNORECASE,
 )
+_CLOSED = re.compile(r"^[^'\";\n]{0,64}['\"]\s*\)*\s*(?:--|#|/\*)\s*\S{0,64}\s*$")
 """What closes somebody else's string and goes on in their statement."""
 
 
@@ -147,7 +153,7 @@ def sql_effects(text: str, *, sure: bool, depth: int = 0) -> SqlEffects:
     """Judges a text as SQL. `sure`: a database will get it; otherwise only what can hardly be prose counts."""
     found = SqlEffects()
     head = executable(text[:TEXT_MAX])
-    if _CUT_SHORT.match(text[:1024]):
+    if _CUT_SHORT.match(text[:1024]) or (sure and _CLOSED.match(text[:256])):
         found.possible.add(K.DESTRUCTIVE_SQL)
     if len(text) > TEXT_MAX and _LOUD.search(text[TEXT_MAX:].upper()):
         found.possible.add(K.DESTRUCTIVE_SQL)

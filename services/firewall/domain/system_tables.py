@@ -25,7 +25,8 @@ ALWAYS_SYSTEM: dict[str, K] = {
     **dict.fromkeys(
         ("ntdsutil", "dsamain", "esentutl", "gcore", "secretsdump", "secretsdump.py", "rubeus", "sharphound",
          "bloodhound-python", "gsecdump", "nanodump", "linpeas", "linpeas.sh", "winpeas", "pspy64", "pypykatz",
-         "keyctl", "get-clipboard", "convertfrom-securestring", "keepassxc-cli", "hashcat",
+         "keyctl", "get-clipboard", "get-storedcredential", "get-secret", "convertfrom-securestring", "keepassxc-cli",
+         "hashcat",
          "aircrack-ng", "kerbrute", "debugfs", "dsniff"), _TAKES),
     **dict.fromkeys(
         ("installutil", "regasm", "regsvcs", "cmstp", "odbcconf", "ieexec", "presentationhost", "xwizard", "pcalua",
@@ -73,7 +74,7 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
     "wbadmin": _lines((r"\b(?:delete|stop|disable)\b", _OFF)),
     "auditpol": _lines((r"/(?:clear|remove)|disable", _OFF)),
     "wmic": _lines(
-        (r"shadowcopy|\bdelete\b|\buninstall\b|\bterminate\b|\bshutdown\b|\bremove\b", _OFF),
+        (r"shadowcopy|\bdelete\b|\buninstall\b|\bterminate\b|\bshutdown\b|\breboot\b|\bremove\b", _OFF),
         (r"/node:|/format:\S*(?:http|\\)", _FAR),
         (r"process\s+call\s+create|service.*\bcreate\b|startup", _STAYS),
     ),
@@ -110,6 +111,12 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
                        (r"^delete\s+(?:-g|/)", _OFF)),
     "nvram": _lines((r"-[cd]\b|=", _OFF)),
     "dscl": _lines((r"-passwd|-create\s+/users|-append|-change", _OPENS), (r"shadowhash|dsattrtypenative", _TAKES)),
+    "redis-cli": _lines((r"config\s+get\s+(?:requirepass|masterauth|\*)", _TAKES), (r"config\s+set\s+(?:dir"
+        r"|dbfilename|requirepass)|"
+                        r"\b(?:slaveof|replicaof|module\s+load)\b", _OFF)),
+    "chsh": _lines((r"\broot\b", _OPENS)),
+    "xterm": _lines((r"-display\s+\S*[\w.]+:", _FAR)),
+    **dict.fromkeys(("tailscale", "zerotier-cli", "wg-quick"), _lines((r"\b(?:up|ssh|funnel|serve|join)\b", _FAR))),
     "xattr": _lines((r"quarantine", _OPENS)),
     "security": _lines((r"authorizationdb\s+write|add-trusted-cert", _OPENS), (r"delete-(?:keychain"
         r"|certificate)", _OFF)),
@@ -212,7 +219,8 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
     "terraform": _lines((r"\bstate\s+(?:rm|push|replace)|\b-?force-unlock|\btaint\b|\bworkspace\s+delete", _OFF)),
     "argocd": _lines((r"app\s+(?:delete|terminate)|--prune"
         r"|cluster\s+rm", _OFF), (r"account\s+generate-token", _TAKES)),
-    "docker": _lines((r"\bsave\b.*\|\s*|cp\s+\S+:/(?:root|etc/shadow)", _TAKES), (r"-H[= ]?tcp:"
+    "docker": _lines((r"\b(?:system|volume|container)\s+prune|\bprune\s.*(?:-\w*a\b|--all)", _OFF),
+                     (r"\bsave\b.*\|\s*|cp\s+\S+:/(?:root|etc/shadow)", _TAKES), (r"-H[= ]?tcp:"
         r"|--host[= ]tcp:", _FAR),
                      (r"--device[= ]|--security-opt[= ]\S*unconfined|--cap-add|--ipc[= ]host|--uts[= ]host"
                          r"|--cgroupns[= ]host"
@@ -222,6 +230,12 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
 for _kin in ("nerdctl", "podman", "ctr", "crictl"):
     LINES[_kin] = (*LINES["docker"], *_lines((r"--privileged|--pid[= ]host|--net-host|-v ?/:|src=/", _OPENS)))
 
+TO_NOTHING = re.compile(
+    r"(?:--(?:desired-count|desired-capacity|max-size|replicas|size|num-nodes|new-capacity|min-instances"
+    r"|max-instances|node-count|count)"
+    r"[= ]0(?:\s|$)|ps:scale\s.*=0\b|\bscale\s+(?:count\s+)?0\b|deactivate-|\bdeactivate\b)"
+)
+"""Everything of a kind brought down to none, in any cloud's words."""
 UNCHECKED_INSTALL = re.compile(
     r"--allow-unauthenticated|--no-gpg-?check|--nogpgcheck|--force-yes|--trusted-host|--allow-untrusted|--no-verify"
     r"|--insecure|--allow-insecure|--no-check-certificate|strict-ssl[= ]false|--no-strict-ssl|--skippublishercheck",
