@@ -18,6 +18,9 @@ from services.common.errors import RpcUnavailable
 from services.common.rpc.loopback import LoopbackChannel, LoopbackServer
 from services.guardrail.app import App
 from services.guardrail.app import build as build_guardrail
+from services.guardrail.domain import gate as warmed
+from services.guardrail.domain import secrets
+from services.guardrail.domain.attack import scorer
 from services.guardrail.settings import GuardrailSettings
 from tests.support.clock import ManualClock
 from tests.unit.firewall.harness import SECRET, FakeAuth, FakeLog, Harness, harness
@@ -85,6 +88,9 @@ async def planes(directory: Path) -> AsyncIterator[Both]:
         clock=clock,
     )
     guardrail.register(gate)
+    # As its start does: the first compilation on a busy machine takes longer than the firewall waits for an answer.
+    for warm in (warmed.warm, secrets.warm, scorer.warm):
+        warm()
     await guardrail.snapshot.refresh()
     assert guardrail.asgi is not None
     transport = httpx.ASGITransport(app=guardrail.asgi)
