@@ -6,6 +6,7 @@ Under the contract of `finders`; time is linear, as each anchor reads at most it
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from services.guardrail.domain.automaton import Trigger
@@ -32,17 +33,19 @@ _NOT_A_PERSON = re.compile(rb"(?i)(?:message-id[\"']?\s?[:=]\s?[\"']?|msgid[=:]\
 _REMOTES = frozenset((b"git", b"hg", b"svn"))
 
 
-class EmailFinder:
-    """Addresses around each `@`: at most 64 characters before it and 254 after it."""
+class _AnchorFinder(ABC):
+    """What both finders here share: the anchor says all that the automaton must know, and the text is read alone."""
 
-    triggers: tuple[Trigger, ...] = (Trigger(r"[a-z0-9_%+'\x81-]@[a-z0-9\x81]", True, _MAX_LOCAL, 0),)
     partials: tuple[str, ...] = ()
     behinds: tuple[tuple[str, bool], ...] = ()
-    longest = _MAX_LOCAL + 1 + _MAX_DOMAIN
 
+    @abstractmethod
     def hold(self, data: bytes) -> int:
-        """Where an address may begin that the text's end cuts off."""
-        return max(len(data.rstrip(_ADDRESS_CHARS)), len(data) - self.longest - 2)
+        """Where a match may begin that the text's end cuts off."""
+
+    @abstractmethod
+    def find_near(self, view: TextView, cursor: int, hold: int, ends: Sequence[Sequence[int]]) -> Scan:
+        """Every match that begins before `hold`."""
 
     def reads_elsewhere(self, _view: TextView) -> bool:
         """See `BuiltIn`."""
@@ -52,6 +55,17 @@ class EmailFinder:
         """See `Finder`."""
         hold = len(view.shadow) if final else self.hold(view.shadow)
         return self.find_near(view, cursor, hold, ())
+
+
+class EmailFinder(_AnchorFinder):
+    """Addresses around each `@`: at most 64 characters before it and 254 after it."""
+
+    triggers: tuple[Trigger, ...] = (Trigger(r"[a-z0-9_%+'\x81-]@[a-z0-9\x81]", True, _MAX_LOCAL, 0),)
+    longest = _MAX_LOCAL + 1 + _MAX_DOMAIN
+
+    def hold(self, data: bytes) -> int:
+        """Where an address may begin that the text's end cuts off."""
+        return max(len(data.rstrip(_ADDRESS_CHARS)), len(data) - self.longest - 2)
 
     def find_near(self, view: TextView, cursor: int, hold: int, _ends: Sequence[Sequence[int]]) -> Scan:
         """Every address that begins before `hold`; the `@` is candidate enough."""
@@ -120,11 +134,8 @@ def _is_technical(data: bytes, start: int, at: int) -> bool:
     return _AUTHORITY.search(left) is not None or _NOT_A_PERSON.search(left) is not None
 
 
-class RunFinder:
+class RunFinder(_AnchorFinder):
     """A prefix and the run of characters after it, at most `longest` together; `accept` judges and trims."""
-
-    partials: tuple[str, ...] = ()
-    behinds: tuple[tuple[str, bool], ...] = ()
 
     def __init__(
         self, prefix: str, chars: bytes, longest: int, accept: Callable[[bytes, int, int], int | None]
@@ -146,15 +157,6 @@ class RunFinder:
             return size
         found = self._prefix.search(data, run) or self._cut.search(data, max(run, size - 16))
         return size if found is None else found.start()
-
-    def reads_elsewhere(self, _view: TextView) -> bool:
-        """See `BuiltIn`."""
-        return False
-
-    def find(self, view: TextView, cursor: int, final: bool) -> Scan:
-        """See `Finder`."""
-        hold = len(view.shadow) if final else self.hold(view.shadow)
-        return self.find_near(view, cursor, hold, ())
 
     def find_near(self, view: TextView, cursor: int, hold: int, _ends: Sequence[Sequence[int]]) -> Scan:
         """Every run that begins before `hold`."""
