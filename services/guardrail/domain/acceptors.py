@@ -16,6 +16,7 @@ from services.guardrail.domain.text import TextView
 
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_WORD_BYTES = bytes(_ALNUM)
 _GROUPS = re.compile(rb"[0-9]+")
 
 
@@ -52,6 +53,21 @@ def whole(valid: Callable[[str], bool]) -> Accept:
     return accept
 
 
+def longest_whole(valid: Callable[[str], bool]) -> Accept:
+    """As `whole`, of the longest beginning that ends where a group of characters does: the rest is another word."""
+    inner = whole(valid)
+
+    def accept(view: TextView, start: int, end: int) -> int | None:
+        while end > start:
+            found = inner(view, start, end)
+            if found is not None:
+                return found
+            end = start + len(view.shadow[start:end].rstrip(_WORD_BYTES)[:-1])
+        return None
+
+    return accept
+
+
 _FIELD = re.compile(rb"(?:[A-Za-z][:=]|[\x80-\xff])\Z")
 _ROW_BEFORE = re.compile(rb"(?:\A|\n)((?:[0-9]{4} ){1,9})\Z")
 _CANONICAL = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 1), (4, 4, 4)})
@@ -64,7 +80,7 @@ def card(context: Context) -> Accept:
         data = view.shadow
         if guards.touches_tag(data, start, start):
             return None
-        joined = start >= 2 and data[start - 1] in b"-/+&\\" and (data[start - 2] in _ALNUM or data[start - 2] == 0)
+        joined = start >= 2 and data[start - 1] in b"-/+&\\" and data[start - 2] in _ALNUM
         if joined and not (data[start - 1] == 0x2D and data[start - 2] in _LETTERS and context.holds(view, start)):
             return None
         if start and data[start - 1] == 0x24:
@@ -86,9 +102,9 @@ def card(context: Context) -> Accept:
 
 
 def _closed(data: bytes, start: int, end: int) -> bool:
-    if end < len(data) and (data[end] in _ALNUM or data[end] in b"@%\x00"):
+    if guards.touches_tag(data, end, end) or (end < len(data) and (data[end] in _ALNUM or data[end] in b"@%")):
         return False
-    if end + 1 < len(data) and data[end] in b"/+" and (data[end + 1] in _ALNUM or data[end + 1] == 0):
+    if end + 1 < len(data) and data[end] in b"/+" and data[end + 1] in _ALNUM:
         return False
     if end + 1 < len(data) and data[end] == 0x5C and data[end + 1] in _ALNUM and data[end + 1] not in b"nrtu":
         return False
@@ -135,7 +151,7 @@ _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IP_V4 = re.compile(rb"\.".join([_OCTET] * 4) + rb"\Z")
 
 
-_SUSPECT = frozenset(b"-+~.,\x00")
+_SUSPECT = frozenset(b"-+~.,:/\\&%@<_\x00")
 """What is looked at more closely beside four octets; anything else cannot make them a piece of something longer."""
 
 
@@ -159,10 +175,14 @@ def ip_v6(view: TextView, start: int, end: int) -> int | None:
     data = view.shadow
     if start and (data[start - 1] in _ALNUM or data[start - 1] in b":.\x00"):
         return None
+    if guards.touches_tag(data, start, start):
+        return None
     while end > start + 2:
         token = data[start:end]
         after = data[end : end + 1]
-        if not (after and (after[0] in _ALNUM or after in (b":", b"\x00"))) and any(0x30 <= b <= 0x39 for b in token):
+        if guards.touches_tag(data, end, end):
+            return None
+        if not (after and (after[0] in _ALNUM or after == b":")) and any(0x30 <= b <= 0x39 for b in token):
             try:
                 address = ipaddress.IPv6Address(token.decode("ascii"))
             except ValueError:
@@ -202,13 +222,15 @@ def mac_address(view: TextView, start: int, end: int) -> int | None:
 def iban(view: TextView, start: int, end: int) -> int | None:
     """An account number of its country's length that ends where a word ends; check digits decide."""
     data = view.shadow
-    if start and (data[start - 1] == 0 or (start > 1 and data[start - 1] in b"-/+" and data[start - 2] in _ALNUM)):
+    if start > 1 and data[start - 1] in b"-/+" and data[start - 2] in _ALNUM:
+        return None
+    if guards.touches_tag(data, start, start):
         return None
     size = validators.iban_length(data[start : start + 2].decode("ascii").upper())
     while size and end - start >= size:
         if len(data[start:end].translate(None, b" -")) == size:
             after = data[end : end + 1]
-            if after and (after[0] in _ALNUM or after in (b"\x00", b"/", b"+", b"=")):
+            if guards.touches_tag(data, end, end) or (after and (after[0] in _ALNUM or after in b"/+=")):
                 return None
             return end if validators.is_iban(validators.compact(data[start:end].decode("ascii"))) else None
         end -= 1

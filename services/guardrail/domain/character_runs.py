@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from services.guardrail.domain.automaton import Trigger
 from services.guardrail.domain.finders import Scan
+from services.guardrail.domain.guards import touches_tag
 from services.guardrail.domain.shapes import Shape
 from services.guardrail.domain.text import TextView
 
@@ -128,7 +129,7 @@ def _domain_end(data: bytes, start: int) -> int | None:
 
 def _is_technical(data: bytes, start: int, at: int) -> bool:
     """True for a password in a URL, a repository's remote, a message's id: written alike, but no address."""
-    if data[start:at].lower() in _REMOTES:
+    if data[start:at].lower() in _REMOTES or touches_tag(data, start, start):
         return True
     left = data[max(0, start - 96) : start]
     return _AUTHORITY.search(left) is not None or _NOT_A_PERSON.search(left) is not None

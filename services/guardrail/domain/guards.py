@@ -15,6 +15,9 @@ _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 _TAG, _DOT, _COMMA = 0, 0x2E, 0x2C
 _JOINERS = frozenset(b"-/\\+&%@~")
 _AFTER = frozenset(b"-/\\+~")
+_BRIDGES = frozenset(b".:<_") | _JOINERS
+"""What joins a match to a mask tag; fields are parted by other characters, and a tag leaves the next field alone."""
+
 CALL_REACH = 40
 """Characters before a match in which a word such as `call` is looked for."""
 
@@ -55,11 +58,14 @@ _MAX_COPULAS = 3
 _SHORT_LABELS = frozenset({b"p/", b"s/", b"m/", b"a/"})
 """`P/N`, `S/N` and the like."""
 
-_MAX_INTEGER = 9
-"""Digits before a decimal comma."""
+_MAX_INTEGER, _MAX_FRACTION, _MAX_SHORT_INTEGER = 9, 11, 3
+"""Digits before a decimal comma: before so many after it at most, and before more."""
 
 _PINNED = re.compile(rb"(?:[=><~!]=|~>|[~^])[ \"']*\Z")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_GLUE = frozenset(bytes([byte]) for byte in (*b"0123456789/&", *range(0x80, 0x100)))
+"""Before a word: it is the end of a longer token, such as a path's, and labels nothing."""
+
 _PUNCTUATION = b" .:=#\"'(-_"
 
 
@@ -100,7 +106,7 @@ def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:
     rest = left.rstrip(_LETTERS)
     word = left[len(rest) :].lower()
     if word in known:
-        return True
+        return rest[-1:] not in _GLUE
     if word == b"n":
         return rest[-2:].lower() in _SHORT_LABELS and known is not _VERSIONS
     if word not in _FILLERS:
@@ -117,17 +123,21 @@ def continues_number(data: bytes, start: int, end: int) -> bool:
 
 
 def _is_decimal_comma(data: bytes, start: int, end: int) -> bool:
-    """False where the comma parts fields: another one follows or stands before the left field, or that one is long."""
+    """False where the comma parts fields: another follows, or the left one is long, dotted or itself after a comma."""
     if data[end : end + 1] == b",":
         return False
     left = data[max(0, start - LABEL_REACH) : start - 1]
     integer = left.rstrip(b"0123456789")
-    return len(left) - len(integer) <= _MAX_INTEGER and integer[-1:] != b"," and not integer[-1:].isalpha()
+    longest = _MAX_INTEGER if end - start <= _MAX_FRACTION else _MAX_SHORT_INTEGER
+    return len(left) - len(integer) <= longest and integer[-1:] not in (b",", b".") and not integer[-1:].isalpha()
 
 
 def touches_tag(data: bytes, start: int, end: int) -> bool:
-    """True when a mask tag stands right before or after."""
-    return (start > 0 and data[start - 1] == _TAG) or (end < len(data) and data[end] == _TAG)
+    """True when a mask tag stands right before or after, or one joiner away: what it hid may have gone on here."""
+    if start and (data[start - 1] == _TAG or (start > 1 and data[start - 2] == _TAG and data[start - 1] in _BRIDGES)):
+        return True
+    size = len(data)
+    return end < size and (data[end] == _TAG or (end + 1 < size and data[end + 1] == _TAG and data[end] in _BRIDGES))
 
 
 def stands_alone(data: bytes, start: int, end: int) -> bool:
@@ -138,7 +148,7 @@ def stands_alone(data: bytes, start: int, end: int) -> bool:
         before, further = data[start - 1], data[start - 2] if start > 1 else 0x20
         if before in _ALNUM or before == 0x24:
             return False
-        if before in _JOINERS and (further in _ALNUM or further in _JOINERS or further == _TAG):
+        if before in _JOINERS and (further in _ALNUM or further in _JOINERS):
             return False
         if before == 0x3A and further in _DIGITS:
             return False
@@ -146,7 +156,7 @@ def stands_alone(data: bytes, start: int, end: int) -> bool:
         after, further = data[end], data[end + 1] if end + 1 < len(data) else 0x20
         if after in _ALNUM or after in b"@%":
             return False
-        if after in _AFTER and (further in _ALNUM or further == _TAG):
+        if after in _AFTER and further in _ALNUM:
             return False
         if after == 0x3A and further in _DIGITS:
             return False
@@ -163,7 +173,7 @@ def is_whole_number(data: bytes, start: int, end: int) -> bool:
         return False
     if end < len(data) and (data[end] in _ALNUM or data[end] == 0x40):
         return False
-    return not (end + 1 < len(data) and data[end] in b"-/" and (data[end + 1] in _DIGITS or data[end + 1] == _TAG))
+    return not (end + 1 < len(data) and data[end] in b"-/" and data[end + 1] in _DIGITS)
 
 
 def has_digit_neighbour(data: bytes, start: int, end: int) -> bool:

@@ -65,6 +65,7 @@ subsets = st.lists(st.sampled_from(ALL), min_size=1, max_size=8, unique=True)
 
 EVERYTHING = guardrail(rule(entities=ALL, stage="both"))
 NATIVE = CompiledPolicy(EVERYTHING, Stage.OUTPUT)
+MASKING = policy(rule(entities=ALL, action="mask"), stage=Stage.OUTPUT)
 PLAIN = CompiledPolicy(EVERYTHING, Stage.OUTPUT, native=False)
 
 
@@ -91,6 +92,40 @@ def found(compiled: CompiledPolicy, text: str) -> list[tuple[str, int, int]]:
 @given(st.one_of(texts, spaced))
 def test_the_automaton_and_the_confirming_engine_agree(text: str) -> None:
     assert found(NATIVE, text) == found(PLAIN, text)
+
+
+BESIDE_A_MASK = (
+    "+4940958+0.0.9.1", "12345678Z.0.0.0.1", "2.0.2.1:555-23-4567", "tel 5963557/b@e.co", "A123456(3).1@b.or",
+    "010-145678:A123456(3)", "::1.00:1b:44:11:3a:b7", "001b.4411.3ab7+0.0.0.2", "Handy 1345678-http://0:",
+    "+98172880,4532015112830366", "TVA FR40303265045 2 95109912611193", "4111111111111111-http://m/",
+    "http://e/order 12345678Z", "http://e.d<C@l.om", "dni 12345678z.1234567T", "TIN 912701234:F1234567N",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BESIDE_A_MASK)
+def test_masking_leaves_nothing_to_mask_beside_a_mask(text: str) -> None:
+    once = whole(MASKING, text)
+    assert (whole(MASKING, once), "[" in once) == (once, True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(texts, spaced))
+def test_masking_is_idempotent(text: str) -> None:
+    once = whole(MASKING, text)
+    assert whole(MASKING, once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("3.5.7.0,4532015112830366,ok", "[IP],[CREDIT_CARD],ok"),
+        ("+98172880,4532015112830366", "[PHONE],[CREDIT_CARD]"),
+        ("TVA FR40303265045 2 rue", "TVA [EU_VAT] 2 rue"),
+        ("ratio 0,4532015112830366", "ratio 0,4532015112830366"),
+    ],
+)
+def test_fields_parted_by_a_comma_are_read_apart(text: str, masked: str) -> None:
+    assert whole(MASKING, text) == masked
 
 
 @settings(max_examples=200, deadline=None)

@@ -232,10 +232,10 @@ ENTITIES: tuple[Entity, ...] = (
         "eu_vat",
         "the member state's structure and check digits (python-stdnum)",
         forms(
-            bound(
+            raw(
                 r"\b(?:AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)"
                 r"[ \-]?[0-9A-Z](?:[ .\-]?[0-9A-Z]){6,11}\b",
-                eu_vat.is_valid,
+                acceptors.longest_whole(validators.on_compact(eu_vat.is_valid)),
                 _VAT,
             )
         ),
