@@ -40,6 +40,7 @@ _NUMBERED_THINGS = _OTHER_THINGS | frozenset(
     b"transaction txn trx request req session trace span thread user customer client member account acct subscriber"
     b" device block blk timestamp ts time epoch nonce hash counter count shipping container reservation confirmation"
     b" receipt voucher coupon snowflake tweet status event message msg record entry lsn xid sid gid inode document doc"
+    b" nano nanos nanoseconds ns ms micros millis seconds duration offset bytes size checksum crc"
     b" asset policy claim contract index idx key konto kunde cliente client compte conta cuenta rachunek".split()
 )
 """What long numbers name in systems; people are called customers too, so shorter forms are not judged by these."""
@@ -47,7 +48,7 @@ _NUMBERED_THINGS = _OTHER_THINGS | frozenset(
 _VERSIONS = frozenset(
     b"version versions ver release released build rev revision firmware driver patch v upgrade upgraded"
     b" downgrade downgraded update updated section sections chapter clause figure table oid objectidentifier schema"
-    b" assembly productversion fileversion sdk kernel".split()
+    b" assembly productversion fileversion sdk kernel fw hw sw bios rom".split()
 )
 _FILLERS = frozenset(b"no nr num number nummer numer numero numara id code to from is of on at me us".split())
 _COPULAS = frozenset(
@@ -69,6 +70,7 @@ _GLUE = frozenset(bytes([byte]) for byte in (*b"0123456789/&", *range(0x80, 0x10
 _PUNCTUATION = b" .:=#\"'(-_"
 
 
+_CAMEL = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ACCOUNT = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -][0-9A-Za-z]{4}){0,7}[ -]\Z")
 
 
@@ -104,9 +106,14 @@ def _label(data: bytes, start: int, known: frozenset[bytes]) -> bool:
     """True when the word right before `start`, or the one before a filler such as `no.`, is known."""
     left = (data[start - LABEL_REACH : start] if start > LABEL_REACH else data[:start]).rstrip(_PUNCTUATION)
     rest = left.rstrip(_LETTERS)
-    word = left[len(rest) :].lower()
+    written = left[len(rest) :]
+    word = written.lower()
     if word in known:
         return rest[-1:] not in _GLUE
+    if not (written.islower() or written.isupper() or written.istitle()):
+        parts = _CAMEL.findall(written)
+        last = parts[-1].lower() if parts else b""
+        return last in known or (last in _FILLERS and len(parts) > 1 and parts[-2].lower() in known)
     if word == b"n":
         return rest[-2:].lower() in _SHORT_LABELS and known is not _VERSIONS
     if word not in _FILLERS:

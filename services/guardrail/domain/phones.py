@@ -164,6 +164,9 @@ def international(view: TextView, start: int, end: int) -> int | None:
             # A sum, not a number.
             continue
         if first != b"+":
+            if b"." in token and b" " in token:
+                # Decimals beside each other.
+                continue
             digits = digits[2:]
             if not _is_dialled(token):
                 continue
