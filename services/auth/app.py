@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from services.auth.channel_operations import ChannelOperations
 from services.auth.channels import ChannelBook
 from services.auth.consumers import GROUP, AuditChain
 from services.auth.crypto import CredentialBox, mint
+from services.auth.domain.keys import KeyFields, apply
 from services.auth.grpc_server import AuthServicer
 from services.auth.http_api import account_routes, audit_routes, member_routes, settings_routes, workspace_routes
 from services.auth.http_channels import channel_routes, model_routes
@@ -38,6 +39,7 @@ from services.common.eventlog import topics
 from services.common.eventlog.engine import ConsumerLoop
 from services.common.eventlog.ports import EventLog
 from services.common.http import SESSION_COOKIE, Principal, Role, create_api
+from services.common.ids import new_id
 from services.common.storage import Database, OutboxPublisher
 
 FIRST_KEY_CAP_USD = "5"
@@ -151,15 +153,19 @@ class App:
         chosen = settings.bootstrap_admin_password.get_secret_value()
         password = chosen or mint("")[:20]
         email = settings.bootstrap_admin_email
-        async with store.change("system", "") as change:
+        # All of it or nothing: a start that is killed in between is the first start again.
+        async with store.change("system", new_id("ws")) as change:
             # Changes are serialised: of replicas that start at once, the later ones find the first one's user here.
             if (await change.tx.execute(anybody)).first() is not None:
                 return None
             user_id = await self._operations.create_user(change, email, password, is_root=True)
-        if token := settings.bootstrap_access_token.get_secret_value():
-            await self._operations.add_token(user_id, "bootstrap", token)
-        await self._operations.create_workspace(user_id, "default", "standard", user_id)
-        _, key = await self.new_key("first")
+            own = replace(change, actor_id=user_id)
+            await self._operations.insert_workspace(own, "default", "standard", user_id)
+            if token := settings.bootstrap_access_token.get_secret_value():
+                await self._operations.insert_token(own, "bootstrap", token)
+            first = {"name": "first", "credit_limit_usd": FIRST_KEY_CAP_USD}
+            _, key = await self._keys.insert_key(own, apply(KeyFields(owner_user_id=user_id), first))
+        await self._operations.settled(change)
         return FirstAccess(email, None if chosen else password, key)
 
     async def reset_password(self, email: str | None) -> tuple[str, str]:

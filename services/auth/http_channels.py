@@ -45,7 +45,7 @@ def channel_routes(store: Store, operations: ChannelOperations, book: ChannelBoo
     @router.post("/api/channel", responses=shows(answers.Channel))
     async def channel_create(body: bodies.ChannelCreate, principal: Admin) -> Answer:
         values = {**given(body), "models": body.model_dump()["models"], "api_key": body.api_key}
-        return ok(shown(await operations.put_channel(principal, None, values)))
+        return ok(shown(await operations.create_channel(principal, values)))
 
     @router.get("/api/channel/{channel_id}", responses=shows(answers.Channel))
     async def channel_get(channel_id: str, principal: Admin) -> Answer:
@@ -54,7 +54,7 @@ def channel_routes(store: Store, operations: ChannelOperations, book: ChannelBoo
     @router.put("/api/channel/{channel_id}", responses=shows(answers.Channel))
     async def channel_put(channel_id: str, body: bodies.ChannelUpdate, principal: Admin) -> Answer:
         row = await found(principal, channel_id)
-        return ok(shown(await operations.put_channel(principal, row, given(body))))
+        return ok(shown(await operations.update_channel(principal, row, given(body))))
 
     @router.delete("/api/channel/{channel_id}", responses=nothing())
     async def channel_delete(channel_id: str, principal: Admin) -> Answer:

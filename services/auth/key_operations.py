@@ -41,24 +41,28 @@ class KeyOperations:
         if not fields.name:
             raise Invalid("name: needed", param="name")
         await self._check(principal, base, fields)
-        secret, key_id = mint_secret(os.urandom(32)), new_id("key")
         async with self.store.change(principal.user_id, principal.workspace_id) as change:
-            await change.tx.execute(
-                KEYS.insert().values(
-                    id=key_id,
-                    workspace_id=principal.workspace_id,
-                    account_id=predecessor.account_id if predecessor is not None else new_id("acc"),
-                    secret_hash=secret_hash(secret, self._pepper),
-                    masked=masked(secret),
-                    created_time=self.store.now_s(),
-                    deleted=False,
-                    **_stored(fields, change),
-                )
-            )
-            metadata = {} if predecessor is None else {"predecessor": predecessor.id}
-            row = await self._publish(change, key_id, "create", **metadata)
+            made = await self.insert_key(change, fields, predecessor)
         await self._settle(change.revision)
-        return row, secret
+        return made
+
+    async def insert_key(self, change: Change, fields: KeyFields, predecessor: Any | None = None) -> tuple[Any, str]:
+        """(row, plaintext) of a key with these fields, which were checked."""
+        secret, key_id = mint_secret(os.urandom(32)), new_id("key")
+        await change.tx.execute(
+            KEYS.insert().values(
+                id=key_id,
+                workspace_id=change.workspace_id,
+                account_id=predecessor.account_id if predecessor is not None else new_id("acc"),
+                secret_hash=secret_hash(secret, self._pepper),
+                masked=masked(secret),
+                created_time=self.store.now_s(),
+                deleted=False,
+                **_stored(fields, change),
+            )
+        )
+        metadata = {} if predecessor is None else {"predecessor": predecessor.id}
+        return await self._publish(change, key_id, "create", **metadata), secret
 
     async def update_key(self, principal: Principal, row: Any, changes: Mapping[str, Any]) -> Any:
         """Partial update; acts on the key's next request. Limits of the credit account are its other keys' too."""

@@ -32,6 +32,10 @@ class Operations:
         self.store = store
         self._settle = settle
 
+    async def settled(self, change: Change) -> None:
+        """Publishes a change that was committed, and waits until relays have it."""
+        await self._settle(change.revision)
+
     async def create_user(self, change: Change, email: str, password: str, *, is_root: bool) -> str:
         """Adds a user; the e-mail must be free."""
         user_id = new_id("user")
@@ -47,26 +51,32 @@ class Operations:
         )
         return user_id
 
-    async def add_token(self, user_id: str, name: str, token: str | None = None) -> tuple[str, str]:
+    async def add_token(self, user_id: str, name: str) -> tuple[str, str]:
         """(id, plaintext) of a new access token."""
-        token_id, token = new_id("at"), token or mint(TOKEN_PREFIX)
+        token = mint(TOKEN_PREFIX)
         async with self.store.change(user_id, "") as change:
             count = sa.select(sa.func.count()).where(TOKENS.c.user_id == user_id)
             if (await change.tx.execute(count)).scalar_one() >= TOKENS_MAX:
                 raise Conflict(f"at most {TOKENS_MAX} access tokens; delete one first", code="too_many_tokens")
-            await change.tx.execute(
-                TOKENS.insert().values(
-                    id=token_id,
-                    user_id=user_id,
-                    name=name,
-                    secret_hash=digest(token),
-                    masked=f"{token[:11]}****{token[-4:]}",
-                    created_time=self.store.now_s(),
-                )
-            )
-            await _audit_account(change, "access_token_create", "access_token", token_id)
+            token_id = await self.insert_token(change, name, token)
         self._settle.notify()
         return token_id, token
+
+    async def insert_token(self, change: Change, name: str, token: str) -> str:
+        """Id of a new access token of the change's actor."""
+        token_id = new_id("at")
+        await change.tx.execute(
+            TOKENS.insert().values(
+                id=token_id,
+                user_id=change.actor_id,
+                name=name,
+                secret_hash=digest(token),
+                masked=f"{token[:11]}****{token[-4:]}",
+                created_time=self.store.now_s(),
+            )
+        )
+        await _audit_account(change, "access_token_create", "access_token", token_id)
+        return token_id
 
     async def delete_token(self, user_id: str, token_id: str) -> None:
         """Revokes an access token of the caller."""
@@ -94,26 +104,29 @@ class Operations:
 
     async def create_workspace(self, actor_id: str, name: str, plan: str, owner_id: str) -> Any:
         """A workspace with its first owner."""
-        workspace_id = new_id("ws")
-        async with self.store.change(actor_id, workspace_id) as change:
-            await change.tx.execute(
-                WORKSPACES.insert().values(
-                    id=workspace_id,
-                    name=name,
-                    plan=plan,
-                    settings={},
-                    created_time=self.store.now_s(),
-                    deleted=False,
-                    revision=change.revision,
-                )
-            )
-            await change.tx.execute(
-                MEMBERS.insert().values(workspace_id=workspace_id, user_id=owner_id, role=int(Role.OWNER))
-            )
-            await change.audit("workspace_create", "workspace", workspace_id)
-            await change.publish("workspace", workspace_id, "create", change.revision, {"name": name, "plan": plan})
+        async with self.store.change(actor_id, new_id("ws")) as change:
+            await self.insert_workspace(change, name, plan, owner_id)
         await self._settle(change.revision)
-        return await self.store.workspace(workspace_id)
+        return await self.store.workspace(change.workspace_id)
+
+    async def insert_workspace(self, change: Change, name: str, plan: str, owner_id: str) -> None:
+        """Adds the change's workspace with its first owner."""
+        await change.tx.execute(
+            WORKSPACES.insert().values(
+                id=change.workspace_id,
+                name=name,
+                plan=plan,
+                settings={},
+                created_time=self.store.now_s(),
+                deleted=False,
+                revision=change.revision,
+            )
+        )
+        owner = {"workspace_id": change.workspace_id, "user_id": owner_id, "role": int(Role.OWNER)}
+        await change.tx.execute(MEMBERS.insert().values(owner))
+        await change.audit("workspace_create", "workspace", change.workspace_id)
+        told = {"name": name, "plan": plan}
+        await change.publish("workspace", change.workspace_id, "create", change.revision, told)
 
     async def update_workspace(self, principal: Principal, workspace_id: str, values: Mapping[str, Any]) -> Any:
         """Renames, or sets the plan (root)."""

@@ -95,8 +95,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(home: Path, database_url: str = "") -> AsyncIterator[World]:
-    """A started auth with its first administrator; on SQLite unless told otherwise."""
+async def world(home: Path, database_url: str = "", *, bootstrapped: bool = True) -> AsyncIterator[World]:
+    """A started auth, with its first administrator unless told otherwise; on SQLite unless told otherwise."""
     clock = ManualClock()
     log = SqliteEventLog(home / "events.db", clock)
     await log.start()
@@ -119,7 +119,8 @@ async def world(home: Path, database_url: str = "") -> AsyncIterator[World]:
     )
     app.register(servers["auth"])
     await app.start()
-    await app.bootstrap()
+    if bootstrapped:
+        await app.bootstrap()
     transport, headers = httpx.ASGITransport(app.asgi), {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as http:
         stub = auth_pb2_grpc.AuthServiceStub(LoopbackChannel(servers["auth"]))

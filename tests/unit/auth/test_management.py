@@ -269,6 +269,44 @@ async def test_channel_credentials_are_never_returned(world: World) -> None:
     stream.cancel()
 
 
+@pytest.mark.parametrize(
+    ("base_url", "kept"),
+    [
+        ("http://up.example.test/v1", True),
+        ("http://UP.example.test:80/other/", True),
+        ("http://evil.example.test/v1", False),
+        ("http://up.example.test:8080/v1", False),
+        ("https://up.example.test/v1", False),
+    ],
+)
+async def test_a_credential_stays_with_the_origin_it_was_given_for(world: World, base_url: str, kept: bool) -> None:
+    body = {"name": "c", "base_url": "http://up.example.test/v1", "api_key": "sk-upstream"}
+    made = await world.call("POST", "/api/channel", json=body)
+    path = f"/api/channel/{made['id']}"
+    answer = await world.http.put(path, json={"base_url": base_url, "weight": 2})
+    if kept:
+        assert answer.json()["data"] == {**made, "base_url": base_url, "weight": 2}
+        return
+    assert (answer.status_code, answer.json()["code"], answer.json()["param"]) == (422, "invalid_request", "api_key")
+    assert await world.call("GET", path) == made
+    moved = await world.call("PUT", path, json={"base_url": base_url, "api_key": "sk-other"})
+    assert moved == {**made, "base_url": base_url}
+
+
+async def test_a_channel_without_credential_may_move(world: World) -> None:
+    made = await world.call("POST", "/api/channel", json={"name": "c", "base_url": "http://up.example.test/v1"})
+    moved = await world.call("PUT", f"/api/channel/{made['id']}", json={"base_url": "http://other.example.test/v1"})
+    assert moved["base_url"] == "http://other.example.test/v1"
+
+
+@on_both
+async def test_two_partial_updates_of_a_channel_at_once_both_count(world: World) -> None:
+    made = await world.call("POST", "/api/channel", json={"name": "c", "base_url": "http://up.example.test/v1"})
+    path = f"/api/channel/{made['id']}"
+    await asyncio.gather(*(world.call("PUT", path, json=one) for one in ({"weight": 7}, {"priority": 3})))
+    assert await world.call("GET", path) == {**made, "weight": 7, "priority": 3}
+
+
 async def test_a_channel_is_tested_at_its_own_address(world: World) -> None:
     asked: list[bytes] = []
 
