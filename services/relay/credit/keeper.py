@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -50,6 +51,7 @@ class LeaseKeeper:
         self.limited: dict[str, bool] = {}
         """Workspace id → it has a limit; absent = not known yet."""
         self._unanswered: dict[str, tuple[ledger_pb2.AcquireRequest, float]] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self._orphans: list[Orphans] = []
         self._releasing: set[str] = set()
         self._settling = asyncio.Lock()
@@ -107,7 +109,25 @@ class LeaseKeeper:
             self._apply(await self._call(self._ledger.Renew, request), held, sent_s)
 
     async def learn(self, workspace_id: str) -> None:
-        """Asks now whether a workspace has a limit. Raises 503 when the ledger cannot be asked."""
+        """Asks now whether a workspace has a limit; all who ask at once share one call.
+
+        Raises 503 when the ledger cannot be asked.
+        """
+        asking = self._asking.get(workspace_id)
+        if asking is None:
+            asking = asyncio.create_task(self._ask(workspace_id), name="relay-credit-learn")
+            self._asking[workspace_id] = asking
+            asking.add_done_callback(partial(self._asked, workspace_id))
+        # A caller who leaves takes the answer from nobody else.
+        await asyncio.shield(asking)
+
+    def _asked(self, workspace_id: str, asking: asyncio.Task[None]) -> None:
+        del self._asking[workspace_id]
+        if not asking.cancelled():
+            # Looked at: where every caller has left, nobody else reads it.
+            asking.exception()
+
+    async def _ask(self, workspace_id: str) -> None:
         request = ledger_pb2.RenewRequest(replica_id=self.replica_id, workspace_ids=[workspace_id])
         self._apply(await self._call(self._ledger.Renew, request), {}, self._clock.monotonic_s())
 

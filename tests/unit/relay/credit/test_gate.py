@@ -184,6 +184,21 @@ class TestReserve:
             await rig.another("relay_3").capped(key(None))
         assert refused.value.code == "ledger_unavailable"
 
+    async def test_first_requests_at_once_ask_the_ledger_once(self, rig: Rig) -> None:
+        asking = [asyncio.create_task(rig.gate.capped(key(None))) for _ in range(20)]
+        await asyncio.sleep(0)
+        # The one that began it leaves; the others get the answer all the same.
+        asking[0].cancel()
+        answers = await asyncio.gather(*asking, return_exceptions=True)
+        assert isinstance(answers[0], asyncio.CancelledError)
+        assert (answers[1:], rig.stub.calls) == ([False] * 19, ["Renew"])
+        rig.stub.down = True
+        other = rig.another("relay_2")
+        refused = await asyncio.gather(*(other.capped(key(None)) for _ in range(20)), return_exceptions=True)
+        assert [getattr(error, "code", error) for error in refused] == ["ledger_unavailable"] * 20
+        rig.stub.down = False
+        assert await other.capped(key(None)) is False
+
     async def test_an_uncapped_key_needs_no_lease(self, rig: Rig) -> None:
         await rig.gate.reserve(key(None), 100)
         rig.stub.calls.clear()
