@@ -8,7 +8,7 @@ from typing import Any
 from orca.auth.v1 import auth_pb2
 from services.auth.crypto import CredentialBox
 from services.auth.domain.prices import ECHO, Price
-from services.auth.prices import library_price
+from services.auth.prices import library_price, with_known_bounds
 from services.auth.records import model_record
 from services.auth.storage.store import Store
 
@@ -66,7 +66,9 @@ class ChannelBook:
         if self._echo:
             ids.add(ECHO)
         return {
-            model_id: Price(**overrides[model_id]) if model_id in overrides else library_price(model_id)
+            model_id: with_known_bounds(model_id, Price(**overrides[model_id]))
+            if model_id in overrides
+            else library_price(model_id)
             for model_id in sorted(ids)
         }
 

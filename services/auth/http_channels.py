@@ -11,6 +11,7 @@ from services.auth.channel_operations import ChannelOperations
 from services.auth.channels import ChannelBook
 from services.auth.domain.prices import Price
 from services.auth.edge import Admin, Viewer, after, before, given, page_of
+from services.auth.prices import with_known_bounds
 from services.auth.probe import ChannelProbe
 from services.auth.records import model_object
 from services.auth.storage.store import Store
@@ -91,7 +92,7 @@ def model_routes(store: Store, operations: ChannelOperations, book: ChannelBook)
     async def price_put(model_id: str, body: bodies.PriceUpdate, principal: Admin) -> Answer:
         price = _price(body)
         await operations.put_price(principal, _model_id(model_id), price)
-        return ok(model_object(model_id, price))
+        return ok(model_object(model_id, with_known_bounds(model_id, price)))
 
     @router.delete("/api/model/{model_id:path}", responses=nothing())
     async def price_delete(model_id: str, principal: Admin) -> Answer:

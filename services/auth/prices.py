@@ -1,7 +1,9 @@
-"""The maintained price library, read offline from its package data."""
+"""The maintained price library, read offline from its package data; output maxima are entered by hand
+(`output_maxima.py`)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -9,12 +11,25 @@ from typing import Any
 from genai_prices.data_snapshot import get_snapshot
 
 from services.auth.domain.prices import ECHO, ECHO_PRICE, Price
+from services.auth.output_maxima import max_output_tokens
 from services.common.money import NANO_PER_USD
 
 
 def library_price(model_id: str) -> Price | None:
     """Price of `provider/model`, None when the library has none."""
     return ECHO_PRICE if model_id == ECHO else _lookup(model_id)
+
+
+def with_known_bounds(model_id: str, override: Price) -> Price:
+    """An override, with the library's bounds where it gives none: it changes what a model costs, not what it is."""
+    known = library_price(model_id)
+    if known is None:
+        return override
+    return replace(
+        override,
+        context_length=override.context_length or known.context_length,
+        max_output_tokens=override.max_output_tokens or known.max_output_tokens,
+    )
 
 
 @cache
@@ -41,7 +56,7 @@ def _lookup(model_id: str) -> Price | None:
         output_nano_usd_per_mtok=outputs[0],
         request_nano_usd=_request(base),
         context_length=int(model.context_window or 0),
-        max_output_tokens=0,
+        max_output_tokens=max_output_tokens(model_id),
         source="library",
         max_input_nano_usd_per_mtok=max([*all_inputs, *_amounts(base.cache_write_mtok)]),
         max_output_nano_usd_per_mtok=max(all_outputs),

@@ -64,6 +64,21 @@ def test_a_masked_completion_is_seen_in_every_feed(
     assert account["settled_usd"] == "0.00002"
 
 
+def test_a_capped_key_uses_a_well_known_model_without_saying_a_limit(
+    product: Product, management: Management, upstream: Upstream
+) -> None:
+    channel = {"name": "known", "base_url": upstream.base_url, "models": ["openai/gpt-4o-mini"]}
+    management.call("POST", "/api/channel", channel)
+    capped = management.call("POST", "/api/token", {"name": "known", "credit_limit_usd": "0.5"})
+    client = openai.OpenAI(api_key=capped["key"], base_url=f"{product.relay_url}/v1", max_retries=0)
+    answer = client.chat.completions.create(
+        model="openai/gpt-4o-mini", messages=[{"role": "user", "content": "say:hello"}]
+    )
+    assert answer.choices[0].message.content == "hello"
+    # The model's longest answer, which was reserved, is also what the provider is held to.
+    assert upstream.requests[-1]["max_completion_tokens"] == 16_384
+
+
 def test_a_stream_arrives_with_and_without_usage(client: openai.OpenAI) -> None:
     for include in (False, True):
         options: Any = {"stream_options": {"include_usage": True}} if include else {}
