@@ -22,16 +22,9 @@ from services.analytics.processors import Unprocessable, collect, culprit
 from services.analytics.storage.blocks import Fenced
 from services.analytics.writer import BlockWriter
 from services.common.clock import Clock
+from services.common.errors import Unavailable
 from services.common.eventlog.engine import ConsumerLoop, Health, Poison, traceparent_of
-from services.common.eventlog.ports import (
-    ConsumedRecord,
-    Consumer,
-    EventLog,
-    NotAssigned,
-    Producer,
-    Rebalance,
-    TopicPartition,
-)
+from services.common.eventlog.ports import ConsumedRecord, EventLog, NotAssigned, TopicPartition
 from services.common.tracing import LINKS_MAX, current_traceparent, span
 
 log = logging.getLogger("orca.analytics")
@@ -55,37 +48,6 @@ WATCHED_S = 10.0
 
 ROWS = Counter("orca_analytics_rows_total", "Rows written to the event tables.")
 WRITE_SECONDS = Histogram("orca_analytics_write_seconds", "Duration of one write of all partitions.")
-
-
-class _SeekingLog:
-    """An event log that remembers its consumer: the loop builds it, the assignment callback must seek it."""
-
-    def __init__(self, event_log: EventLog) -> None:
-        self._log = event_log
-        self.last: Consumer | None = None
-
-    async def start(self) -> None:
-        await self._log.start()
-
-    async def stop(self) -> None:
-        await self._log.stop()
-
-    async def ensure_topics(self) -> None:
-        await self._log.ensure_topics()
-
-    def producer(self, producer_id: str) -> Producer:
-        return self._log.producer(producer_id)
-
-    def consumer(
-        self,
-        group: str,
-        topics: Sequence[str],
-        *,
-        on_assigned: Rebalance | None = None,
-        on_revoked: Rebalance | None = None,
-    ) -> Consumer:
-        self.last = self._log.consumer(group, topics, on_assigned=on_assigned, on_revoked=on_revoked)
-        return self.last
 
 
 def by_place(records: Sequence[ConsumedRecord]) -> dict[TopicPartition, list[ConsumedRecord]]:
@@ -128,9 +90,8 @@ class EventConsumer:
         self._hurry = asyncio.Event()
         self._written = asyncio.Event()
         self._stopping = False
-        self._log = _SeekingLog(event_log)
         self._loop = ConsumerLoop(
-            self._log,
+            event_log,
             GROUP,
             tuple(TABLES),
             self.handle,
@@ -173,19 +134,22 @@ class EventConsumer:
                 await self._written.wait()
 
     async def settle(self) -> None:
-        """Returns when nothing is held, or after SETTLE_WAIT_S."""
+        """Returns when nothing is held, or will be written: a loop that has ended writes no more. Raises Unavailable
+        when the write takes longer than SETTLE_WAIT_S."""
         self._watched_until_s = self._clock.monotonic_s() + WATCHED_S
         self._hurry.set()
-        if self._held_since_s is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE_WAIT_S):
-                    await self._written.wait()
+        if self._held_since_s is None or self._loop.ended:
+            return
+        try:
+            async with asyncio.timeout(SETTLE_WAIT_S):
+                await self._written.wait()
+        except TimeoutError:
+            raise Unavailable("events are still being written") from None
 
     async def handle(self, records: Sequence[ConsumedRecord]) -> None:
         """Holds one batch, and writes what is held once it is due. Raises Poison before any of the batch is written,
         Unavailable to be called again."""
         await self._workspaces.refresh()
-        await self._erasures.refresh()
         await self._hold(records)
         await self._gather()
 
@@ -226,7 +190,6 @@ class EventConsumer:
                 except Unprocessable as error:
                     record, reason = culprit(table, part) or (part[0], str(error))
                     raise Poison(record, reason) from None
-                self._erasures.strike(table, decoded)
                 self._writer.hold(place, decoded)
                 self._held += len(part)
                 self._held_bytes += sum(len(record.value) for record in part)
@@ -238,35 +201,35 @@ class EventConsumer:
     async def _write(self) -> None:
         started_s = self._clock.monotonic_s()
         first, linked = (self._traces[0], self._traces[1:]) if self._traces else ("", [])
+        # Here, not where records are taken in: an erasure may have been recorded since.
+        await self._erasures.refresh()
+        self._writer.strike(self._erasures.strike)
         try:
             with span("write events", traceparent=first, linked=linked):
                 ROWS.inc(await self._writer.flush())
         except Fenced:
             # Another member wrote these offsets: start again from what is stored.
             log.warning("a partition was taken over", extra={"group": GROUP})
-            await self._assigned(self._writer.holding() & self._assignment())
+            await self._assigned(self._writer.holding() & self._loop.assignment())
         finished_s = self._clock.monotonic_s()
         WRITE_SECONDS.observe(finished_s - started_s)
         rest_s = min(self._flush_max_s, max(self._flush_s, REST_PER_WRITE * (finished_s - started_s)))
         self._next_write_s = finished_s + rest_s
-        self._held = self._held_bytes = 0
         self._traces.clear()
+        if self._writer.holding():
+            # A block to repeat is not read whole yet: what is held stays as old as it is.
+            return
+        self._held = self._held_bytes = 0
         self._held_since_s = None
         self._written.set()
 
     async def _assigned(self, places: frozenset[TopicPartition]) -> None:
-        consumer = self._log.last
-        if consumer is None:
-            return
         for place in sorted(places, key=lambda place: (place.topic, place.partition)):
             offset = await self._writer.acquire(place)
             try:
-                await consumer.seek(place, offset)
+                await self._loop.seek(place, offset)
             except NotAssigned:
                 self._writer.release(place)
-
-    def _assignment(self) -> frozenset[TopicPartition]:
-        return self._log.last.assignment() if self._log.last is not None else frozenset()
 
     async def _revoked(self, places: frozenset[TopicPartition]) -> None:
         for place in places:

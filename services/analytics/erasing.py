@@ -34,6 +34,8 @@ ID_MAX = 200
 PASSES_MAX = 3
 RETRY_S = 30.0
 RELOAD_S = 5.0
+# Other replicas know of an erasure after RELOAD_S, and have then written what they held without knowing.
+OTHERS_S = RELOAD_S + 2.0
 _OWNER, _KEY = EVENT_COLUMNS.index("owner_user_id"), EVENT_COLUMNS.index("key_id")
 
 
@@ -121,7 +123,8 @@ async def _nothing_held() -> None:
 
 
 class Eraser:
-    """Records, runs and resumes erasures. `settle` has the consumer write what it holds, so that it is erased too."""
+    """Records, runs and resumes erasures. `settle` has the consumer write what it holds, so that it is erased too;
+    tables are looked at `others_s` after the record was made, when other replicas have done so as well."""
 
     def __init__(
         self,
@@ -130,12 +133,17 @@ class Eraser:
         clock: Clock,
         erasures: Erasures | None = None,
         settle: Callable[[], Awaitable[None]] = _nothing_held,
+        *,
+        others_s: float = 0.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
         self._store = store
         self._clock = clock
         self._erasures = erasures
         self._settle = settle
+        self._others_s = others_s
+        self._sleep = sleep
         self._busy = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -191,6 +199,9 @@ class Eraser:
             where = ERASURES.c.id == erasure_id
             async with self._database.read() as conn:
                 row = (await conn.execute(sa.select(ERASURES).where(where))).one()
+            age_s = max(0, self._clock.now_us() - row.requested_at_us) / 1_000_000
+            if age_s < self._others_s:
+                await self._sleep(self._others_s - age_s)
             remaining = 0
             for number in range(PASSES_MAX):
                 done = list(json.loads(row.done)) if number == 0 else []

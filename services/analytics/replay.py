@@ -21,11 +21,11 @@ from services.analytics.clickhouse.migrations import MIGRATIONS
 from services.analytics.clickhouse.rollups import EVENT_TABLES, ROLL_UPS
 from services.analytics.configuration import PERSONAL_TABLES, Workspaces
 from services.analytics.consumers import by_place
-from services.analytics.domain.blocks import Block
+from services.analytics.domain.blocks import Block, Records
 from services.analytics.domain.rows import COLUMNS
 from services.analytics.events import TABLES
 from services.analytics.ports import ColumnStore
-from services.analytics.processors import collect, culprit
+from services.analytics.processors import Unprocessable, collect, culprit
 from services.analytics.storage.blocks import Recovery
 from services.analytics.storage.tables import BLOCKS
 from services.analytics.writer import BlockWriter
@@ -132,10 +132,10 @@ async def replay(
             if place not in positions.first:
                 positions.first[place] = found[0].offset
                 await writer.acquire(place)
-            good, bad = _sound(TABLES[place.topic], found)
-            skipped += bad
-            if good:
-                writer.hold(place, collect(TABLES[place.topic], good, workspaces.retention_days, workspaces.consents))
+            decoded = _decoded(TABLES[place.topic], found, workspaces)
+            skipped += len(found) - len(decoded)
+            if decoded:
+                writer.hold(place, decoded)
         await writer.flush()
         records += len(batch)
     carried = await _carry(store, positions)
@@ -147,10 +147,13 @@ async def replay(
     return Replayed(records, carried, skipped)
 
 
-def _sound(table: str, batch: list[ConsumedRecord]) -> tuple[list[ConsumedRecord], int]:
-    """Records that can be rows, and how many cannot: those are in the dead letters since they were consumed."""
-    good = [record for record in batch if culprit(table, [record]) is None]
-    return good, len(batch) - len(good)
+def _decoded(table: str, batch: list[ConsumedRecord], workspaces: Workspaces) -> Records:
+    """The records that can be rows: others are in the dead letters since they were consumed."""
+    try:
+        return collect(table, batch, workspaces.retention_days, workspaces.consents)
+    except Unprocessable:
+        sound = [record for record in batch if culprit(table, [record]) is None]
+        return collect(table, sound, workspaces.retention_days, workspaces.consents) if sound else Records()
 
 
 async def _read(log: EventLog, quiet_s: float) -> AsyncIterator[list[ConsumedRecord]]:

@@ -8,7 +8,7 @@ so it can be called again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,6 +73,12 @@ class BlockWriter:
     def hold(self, place: TopicPartition, records: Records) -> None:
         """Keeps an owned partition's records, from `next_offset` on, until the next `flush`."""
         self._states[place].held.extend(records)
+
+    def strike(self, strike: Callable[[str, Records], None]) -> None:
+        """Has every table's held records looked through: what shall leave no row is marked in place."""
+        for place, state in self._states.items():
+            if state.held:
+                strike(TABLES[place.topic], state.held)
 
     def holding(self) -> frozenset[TopicPartition]:
         """Partitions with records that are not written."""

@@ -98,21 +98,29 @@ async def ingest(store: ClickHouseStore, database: Database, batches: int) -> No
 
 
 async def generate(store: ClickHouseStore, rows: int) -> None:
-    """Rows of 30 days straight into the tables, in chunks; roll-ups follow by their views."""
+    """Rows of 29 days straight into the tables, in chunks; roll-ups follow by their views. A run is five requests of
+    one key; half of all runs are of one workspace."""
+    run = "intDiv(number, 5)"
     common = (
         "concat('ev_', toString(number)), now64(6, 'UTC') - toIntervalMillisecond(number * {step:UInt64}), "
-        "concat('ws_', toString(number % 20)), concat('key_', toString(number % 500)), 'prod', "
-        "concat('req_', toString(number)), concat('run_', toString(intDiv(number, 5) % 100000)), 30"
+        f"concat('ws_', toString(if({run} % 20 < 10, 0, {run} % 20))), concat('key_', toString({run} % 500)), "
+        f"'prod', concat('req_', toString(number)), concat('run_', toString({run})), 30, "
+        f"concat('model_', toString({run} % 3))"
     )
-    columns = "event_id, occurred_at, workspace_id, key_id, environment, request_id, run_id, retention_days"
+    columns = "event_id, occurred_at, workspace_id, key_id, environment, request_id, run_id, retention_days, model"
     tables = {
         "requests": (
-            ", model, status, status_code, input_tokens, output_tokens, cost_nano_usd",
-            ", 'orca/echo', 'ok', 200, 10, 5, 1500",
+            ", status, status_code, input_tokens, output_tokens, cost_nano_usd",
+            ", 'ok', 200, 10, 5, 1500",
+        ),
+        "spend": (
+            ", kind, account_id, input_tokens, output_tokens, settled_nano_usd",
+            f", 'spend', concat('key_', toString({run} % 500)), 10, 5, 1500",
         ),
         "firewall_events": (
-            ", id, tool_name, verdict, surface",
-            ", concat('f_', toString(number)), concat('tool_', toString(number % 30)), 'allow', 'response'",
+            ", id, tool_name, verdict, surface, args_summary",
+            ", concat('f_', toString(number)), concat('tool_', toString(number % 30)), "
+            "if(number % 9 = 0, 'deny', 'allow'), 'response', concat('path=/data/', toString(number))",
         ),
         "matches": (
             ", id, rule_type, action, stage, entity, count, fingerprints",

@@ -145,6 +145,15 @@ class ConsumerLoop:
         """Reads on from an offset that the handler stored itself; for `on_assigned`."""
         await self._consumer.seek(partition, offset)
 
+    def assignment(self) -> frozenset[TopicPartition]:
+        """What this member owns."""
+        return self._consumer.assignment()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the loop ran and runs no more: stopped, or by a bug or too much poison."""
+        return self._task is not None and self._task.done()
+
     async def wait(self) -> None:
         """Returns when the loop was stopped; raises what stopped it: a bug, or TooMuchPoison."""
         if self._task is not None:

@@ -260,6 +260,27 @@ async def test_with_nobody_reading_events_gather_until_a_reader_comes(orca: Fixt
     assert await rolled_up(orca) == (2, 2)
 
 
+async def test_a_block_to_repeat_that_is_read_in_parts_keeps_its_reader_waiting(orca: Fixture) -> None:
+    orca.log.add(*(request(n) for n in range(5)))
+    with pytest.raises(Crash):
+        await orca.consume(store=CrashingStore(orca.store, when="before"))
+    consumer = orca.consumer("b", flush_idle_s=5)
+    await consumer._assigned(frozenset({REQUESTS}))
+    await consumer.handle(orca.log.read(topics.REQUESTS, 0, 2))
+    orca.clock.advance(5)
+    await consumer._gather()
+    assert await rolled_up(orca) == (0, 0)
+    reader = asyncio.create_task(FreshReads(orca.store, consumer.fresh).query("SELECT count() FROM requests", {}))
+    settled = asyncio.create_task(consumer.settle())
+    await asyncio.sleep(0)
+    assert not reader.done() and not settled.done()
+    orca.clock.advance(1)
+    await consumer.handle(orca.log.read(topics.REQUESTS, 3))
+    assert await reader == [(5,)]
+    await settled
+    assert await rolled_up(orca) == (5, 5)
+
+
 async def test_with_nobody_reading_the_longest_wait_is_bounded(orca: Fixture) -> None:
     orca.log.add(request(1))
     consumer = orca.consumer(flush_idle_s=5)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orca.events.v1.events_pb2 import Envelope
 from services.analytics.auditing import Auditor
-from services.analytics.erasing import Eraser, Erasures
+from services.analytics.erasing import OTHERS_S, Eraser, Erasures
 from services.analytics.ports import StoreUnavailable
 from services.analytics.storage.tables import ERASURES
 from services.common.errors import Invalid
@@ -77,6 +77,39 @@ async def test_what_is_held_or_on_its_way_is_erased_too(orca: Fixture) -> None:
     rows = await orca.store.query("SELECT request_id FROM requests", {})
     assert [tuple(row) for row in rows] == [("req_after",)]
     assert await orca.scalar("SELECT groupArray(owner_user_id) FROM spend") == ["", ""]
+
+
+async def test_what_was_taken_in_before_the_erasure_and_is_written_after_it_leaves_no_row(orca: Fixture) -> None:
+    orca.clock.advance(NOW_US / 1_000_000 - orca.clock.now_us() / 1_000_000 + 3_600)
+    consumer = orca.consumer(flush_idle_s=60)
+    await consumer._assigned(frozenset({REQUESTS, SPEND}))
+    orca.log.add(*everything("held", owner_user_id="user_a", key_id="key_a"), request(1, owner_user_id="user_b"))
+    await consumer.handle([*orca.log.read(topics.REQUESTS), *orca.log.read(topics.SPEND)])
+
+    async def gives_up() -> None:
+        raise StoreUnavailable("slow")
+
+    eraser = Eraser(orca.database, orca.store, orca.clock, orca.erasures, gives_up)
+    with pytest.raises(StoreUnavailable):
+        await eraser.erase("user", "user_a")
+    orca.clock.advance(60)
+    await consumer._gather()
+    assert await orca.scalar("SELECT groupArray(owner_user_id) FROM requests") == ["user_b"]
+    assert await orca.scalar("SELECT groupArray(owner_user_id) FROM spend") == [""]
+    assert await Eraser(orca.database, orca.store, orca.clock, orca.erasures, consumer.settle).resume() == 1
+
+
+async def test_tables_are_looked_at_when_other_replicas_know_of_the_erasure(orca: Fixture) -> None:
+    waited: list[float] = []
+
+    async def other_replica_writes(seconds: float) -> None:
+        waited.append(seconds)
+        await two_owners(orca)
+
+    eraser = Eraser(orca.database, orca.store, orca.clock, others_s=OTHERS_S, sleep=other_replica_writes)
+    assert (await eraser.erase("user", "user_a")).left == 0
+    assert waited == [OTHERS_S]
+    assert await counts(orca) == [1, 1, 1, 1, 2]
 
 
 async def test_an_erasure_recorded_while_the_recorded_ones_are_read_is_known_to_the_next_event(orca: Fixture) -> None:
