@@ -97,12 +97,13 @@ class Feeds:
         if cursor is not None:
             last_us, key_id, run_id = _typed(decode_cursor(cursor), (int, str, str))
             after = (last_us, key_id, run_id)
-        rows = await self._widening(
-            lambda window_s: queries.runs(
-                workspace_id, filters, verdicts, span, after=after, limit=limit + 1, window_s=window_s
-            ),
-            limit,
-        )
+        rows: Sequence[Sequence[Any]] = ()
+        for depth in queries.RUN_DEPTHS:
+            rows = await self._rows(
+                queries.runs(workspace_id, filters, verdicts, span, after=after, limit=limit + 1, depth=depth)
+            )
+            if len(rows) > limit:
+                break
         return _listing([(list(row[:3]), _run(workspace_id, row)) for row in rows], limit)
 
     async def run(self, workspace_id: str, public_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -182,11 +183,15 @@ async def _create(store: ColumnStore) -> None:
             await store.command(within(statement))
 
 
+_NAMED = re.compile(
+    r"\b(CREATE TABLE IF NOT EXISTS|ALTER TABLE|TRUNCATE TABLE|DROP TABLE IF EXISTS|EXCHANGE TABLES|INSERT INTO|AND|TO"
+    rf"|FROM) ({'|'.join((*EVENT_TABLES, *ROLL_UPS, 'runs_fine', 'suppressions'))})\b(?!\.)"
+)
+
+
 def within(statement: str) -> str:
     """A migration's statement with every table it names in the replay's database."""
-    for table in (*EVENT_TABLES, *ROLL_UPS, "suppressions"):
-        for before in ("CREATE TABLE IF NOT EXISTS ", "ALTER TABLE ", " TO ", "FROM "):
-            statement = statement.replace(f"{before}{table} ", f"{before}{NEW}.{table} ")
+    statement = _NAMED.sub(rf"\1 {NEW}.\2", statement)
     return statement.replace(
         "CREATE MATERIALIZED VIEW IF NOT EXISTS ", f"CREATE MATERIALIZED VIEW IF NOT EXISTS {NEW}."
     )

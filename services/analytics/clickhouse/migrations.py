@@ -7,6 +7,7 @@ partition and unconfirmed, so 10,000 covers hours of blocks from all other parti
 
 from __future__ import annotations
 
+from services.analytics.clickhouse.access import ACCESS
 from services.analytics.clickhouse.ddl import PERSONAL_TTL, SPEND_TTL, ClickHouseMigration, event_table
 from services.analytics.clickhouse.rollups import LATER_MIGRATIONS
 from services.analytics.clickhouse.runs import RUNS_ROLL_UP
@@ -133,4 +134,5 @@ MIGRATIONS = (
         RUNS_ROLL_UP,
     ),
     *LATER_MIGRATIONS,
+    ACCESS,
 )

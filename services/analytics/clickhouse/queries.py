@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from services.analytics.domain.feeds import GROUPINGS, VERDICTS, Feed, Field, Filter, Kind, Match
@@ -188,44 +189,57 @@ _RUN_WHERE = ("key_id", "run_id")
 _RUN_ARRAYS = ("model", "tool_name", "destination")
 
 
+# Runs are looked for among the latest rows of the roll-up: (rows, runs) as multiples of the page. A page that does not
+# fill looks at more, at last at all.
+RUN_DEPTHS: Sequence[tuple[float, float] | None] = ((8, 1.2), (32, 5), None)
+
+
 def runs(
     workspace_id: str, filters: FilterValues, verdicts: Sequence[str], span: Span, *,
-    after: tuple[int, str, str] | None, limit: int, window_s: int | None = None,
+    after: tuple[int, str, str] | None, limit: int, depth: tuple[float, float] | None = None,
 ) -> Statement:  # fmt: skip
-    """Runs by their last event, newest first: columns of RUN_COLUMNS. A run is in a span that it overlaps.
+    """Runs by their last event, newest first: columns of RUN_COLUMNS. A run is in a span when its last event is.
 
-    With a window, only runs that were last seen that recently before the cursor or now.
+    Two steps in one statement: which runs were seen last (the projection `by_seen` leads there), then their rows.
     """
     known = {name: RUN_FILTERS[name] for name in _RUN_WHERE}
     clauses, parameters = _scope(
         workspace_id, known, {name: filters[name] for name in _RUN_WHERE if name in filters}, Span()
     )
-    having: list[str] = []
+    recent, having, rows = list(clauses), [], []
     for name, values in filters.items():
         if name in _RUN_WHERE:
             continue
         column, placeholder = RUN_FILTERS[name].column, f"{{f_{name}:Array(String)}}"
-        having.append(f"hasAny({column}, {placeholder})" if name in _RUN_ARRAYS else f"has({placeholder}, {column})")
+        test = "hasAny({1}, {0})" if name in _RUN_ARRAYS else "has({0}, {1})"
+        having.append(test.format(placeholder, column))
+        rows.append(test.format(placeholder, column.removeprefix("run_")))
         parameters[f"f_{name}"] = values
     if verdicts:
-        having.append("(" + " + ".join(f"sum({name})" for name in VERDICTS if name in verdicts) + ") > 0")
-    if span.since_us is not None:
-        having.append("last_us >= {since_us:Int64}")
-        parameters["since_us"] = span.since_us
-    if span.until_us is not None:
-        having.append("first_us < {until_us:Int64}")
-        parameters["until_us"] = span.until_us
+        wanted = [name for name in VERDICTS if name in verdicts]
+        having.append("(" + " + ".join(f"sum({name})" for name in wanted) + ") > 0")
+        rows.append("(" + " + ".join(wanted) + ") > 0")
+    for bound, name, sign in ((span.since_us, "since_us", ">="), (span.until_us, "until_us", "<")):
+        if bound is not None:
+            having.append(f"last_us {sign} {{{name}:Int64}}")
+            recent.append(f"last_seen {sign} fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')")
+            parameters[name] = bound
     if after is not None:
         having.append("(last_us, key_id, run_id) < ({after_us:Int64}, {after_key:String}, {after_run:String})")
+        recent.append("last_seen <= fromUnixTimestamp64Micro({after_us:Int64}, 'UTC')")
         parameters |= {"after_us": after[0], "after_key": after[1], "after_run": after[2]}
-    if window_s is not None:
-        begin = f"{_window(after, Span())} - toIntervalSecond({{window_s:Int64}})"
+    if depth is not None:
+        seen = f"FROM runs WHERE {' AND '.join(recent)}"
         clauses.append(
-            "(key_id, run_id) IN (SELECT key_id, run_id FROM runs "
-            f"WHERE workspace_id = {{workspace_id:String}} AND last_seen >= {begin})"
+            f"(key_id, run_id) IN (SELECT key_id, run_id {seen} AND last_seen >= (SELECT min(last_seen) FROM "
+            f"(SELECT last_seen {seen} ORDER BY last_seen DESC LIMIT {{depth_rows:UInt32}})) "
+            "GROUP BY key_id, run_id ORDER BY max(last_seen) DESC LIMIT {depth_runs:UInt32})"
         )
-        having.append(f"max(last_seen) >= {begin}")
-        parameters["window_s"] = window_s
+        parameters |= {"depth_rows": int(depth[0] * limit), "depth_runs": int(depth[1] * limit)}
+    else:
+        # What no row of a run shows, the run does not: few runs are summed where few rows fit.
+        clauses += [f"(key_id, run_id) IN (SELECT key_id, run_id FROM runs WHERE {' AND '.join([clauses[0], row])})"
+                    for row in rows]  # fmt: skip
     sql = (
         f"SELECT {_RUN_SELECT} FROM runs WHERE {' AND '.join(clauses)} GROUP BY key_id, run_id "
         f"{'HAVING ' + ' AND '.join(having) + ' ' if having else ''}"
@@ -242,20 +256,25 @@ def tools(
     workspace_id: str, filters: FilterValues, known: Mapping[str, Filter], span: Span, *,
     after: tuple[int, str] | None, limit: int,
 ) -> Statement:  # fmt: skip
-    """Tools seen, by their last evaluation: columns of TOOL_COLUMNS."""
-    clauses, parameters = _scope(workspace_id, known, filters, span)
-    clauses.append("tool_name != ''")
+    """Tools seen, by their last evaluation: columns of TOOL_COLUMNS. Summed from the projection `tools_daily`, unless
+    a filter asks for what it does not hold."""
+    where, parameters = _by_days(workspace_id, known, filters, span)
     having = ""
     if after is not None:
         having = "HAVING (last_us, tool_name) < ({after_us:Int64}, {after_id:String}) "
         parameters |= {"after_us": after[0], "after_id": after[1]}
+    keys = "tool_name, key_id, surface, verdict"
+    parts = " UNION ALL ".join(
+        f"SELECT {keys}, count() AS n, min(occurred_at) AS first, max(occurred_at) AS last FROM firewall_events "
+        f"WHERE {clauses} AND tool_name != '' GROUP BY {keys}"
+        for clauses in where
+    )
     sql = (
-        "SELECT toUnixTimestamp64Micro(max(occurred_at)) AS last_us, tool_name, "
-        "toUnixTimestamp64Micro(min(occurred_at)) AS first_us, count(), uniq(key_id), "
-        "arraySort(groupUniqArray(8)(toString(surface))), "
-        + ", ".join(f"countIf(verdict = '{verdict}')" for verdict in VERDICTS)
-        + f" FROM firewall_events WHERE {' AND '.join(clauses)} GROUP BY tool_name {having}"
-        "ORDER BY last_us DESC, tool_name DESC LIMIT {row_limit:UInt32}"
+        "SELECT toUnixTimestamp64Micro(max(last)) AS last_us, tool_name, "
+        "toUnixTimestamp64Micro(min(first)) AS first_us, sum(n), "
+        "uniq(key_id), arraySort(groupUniqArray(8)(toString(surface))), "
+        + ", ".join(f"sumIf(n, verdict = '{verdict}')" for verdict in VERDICTS)
+        + f" FROM ({parts}) GROUP BY tool_name {having}ORDER BY last_us DESC, tool_name DESC LIMIT {{row_limit:UInt32}}"
     )
     return Statement(sql, {**parameters, "row_limit": limit})
 
@@ -284,20 +303,23 @@ def usage(
     workspace_id: str, groups: Sequence[str], filters: FilterValues, span: Span, *, offset: int, limit: int
 ) -> Statement:
     """Sums per group: the groups' values, then USAGE_COLUMNS. Money and tokens come from spend, which outlives
-    the request log; requests are counted where they are recorded."""
-    clauses, parameters = _scope(workspace_id, USAGE_FILTERS, filters, span)
-    where = " AND ".join(clauses)
-    keys = ", ".join(f"{GROUPINGS[name]} AS g_{name}" for name in groups)
+    the request log; requests are counted where they are recorded. Both from their projections `usage_daily`."""
+    where, parameters = _by_days(workspace_id, USAGE_FILTERS, filters, span)
+    keys = "".join(f"{GROUPINGS[name]} AS g_{name}, " for name in groups)
     names = ", ".join(f"g_{name}" for name in groups)
-    prefix, by = (f"{keys}, ", f"GROUP BY {names} ORDER BY " + ", ".join(f"g_{n} DESC" for n in groups)) if groups \
-        else ("", "")  # fmt: skip
+    by = f"GROUP BY {names} " if groups else ""
     zeros = ", ".join(f"toInt64(0) AS u_{name}" for name in USAGE_COLUMNS[1:])
-    sums = ", ".join(f"{name} AS u_{name}" for name in USAGE_COLUMNS[1:])
+    sums = ", ".join(f"sum({name}) AS u_{name}" for name in USAGE_COLUMNS[1:])
+    parts = " UNION ALL ".join(
+        f"SELECT {keys}toInt64(count()) AS u_requests, {zeros} FROM requests WHERE {clauses} {by}UNION ALL "
+        f"SELECT {keys}toInt64(0) AS u_requests, {sums} FROM spend WHERE {clauses} AND kind = 'spend' {by}"
+        for clauses in where
+    )
+    order = by + "ORDER BY " + ", ".join(f"g_{name} DESC" for name in groups) if groups else ""
     sql = (
-        f"SELECT {names + ', ' if groups else ''}" + ", ".join(f"sum(u_{name})" for name in USAGE_COLUMNS) + " FROM ("
-        f"SELECT {prefix}toInt64(1) AS u_requests, {zeros} FROM requests WHERE {where} UNION ALL "
-        f"SELECT {prefix}toInt64(0) AS u_requests, {sums} FROM spend WHERE {where} AND kind = 'spend'"
-        f") {by} LIMIT {{row_limit:UInt32}} OFFSET {{row_offset:UInt32}}"
+        f"SELECT {names + ', ' if groups else ''}"
+        + ", ".join(f"sum(u_{name})" for name in USAGE_COLUMNS)
+        + f" FROM ({parts}) {order} LIMIT {{row_limit:UInt32}} OFFSET {{row_offset:UInt32}}"
     )
     return Statement(sql, {**parameters, "row_limit": limit, "row_offset": offset})
 
@@ -334,6 +356,40 @@ def _scope(
         clauses.append("occurred_at < fromUnixTimestamp64Micro({until_us:Int64}, 'UTC')")
         parameters["until_us"] = span.until_us
     return clauses, parameters
+
+
+DAY_US = 86_400_000_000
+
+
+def _by_days(
+    workspace_id: str, known: Mapping[str, Filter], filters: FilterValues, span: Span
+) -> tuple[list[str], dict[str, Any]]:
+    """Conditions that together select a span once: its whole days, which projections hold sums of, and its edges."""
+    since, until = span.since_us, span.until_us
+    first = None if since is None else -(-since // DAY_US)
+    last = None if until is None else until // DAY_US
+    clauses, parameters = _scope(workspace_id, known, filters, Span())
+    scope = " AND ".join(clauses)
+    if first is not None and last is not None and first >= last:
+        edges, days = [(since, until)], None
+    else:
+        edges = [(since, first * DAY_US)] if first is not None and first * DAY_US != since else []
+        edges += [(last * DAY_US, until)] if last is not None and last * DAY_US != until else []
+        days = [("first_day", ">=", first), ("last_day", "<", last)]
+    where: list[str] = []
+    if days is not None:
+        where.append(scope)
+        for name, sign, day in days:
+            if day is not None:
+                where[0] += f" AND toDate(occurred_at, 'UTC') {sign} {{{name}:Date}}"
+                parameters[name] = datetime.fromtimestamp(day * 86_400, UTC).date()
+    for number, (begin, end) in enumerate(edges):
+        where.append(
+            f"{scope} AND occurred_at >= fromUnixTimestamp64Micro({{begin_{number}:Int64}}, 'UTC') "
+            f"AND occurred_at < fromUnixTimestamp64Micro({{end_{number}:Int64}}, 'UTC')"
+        )
+        parameters |= {f"begin_{number}": begin, f"end_{number}": end}
+    return where, parameters
 
 
 def _read(field: Field) -> str:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from services.analytics.clickhouse.ddl import WINDOW
 
-_RUNS = f"""
-CREATE TABLE IF NOT EXISTS runs (
-    workspace_id LowCardinality(String),
+_COLUMNS = """    workspace_id LowCardinality(String),
     key_id String,
     run_id String,
     first_seen SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
@@ -33,7 +31,10 @@ CREATE TABLE IF NOT EXISTS runs (
     models SimpleAggregateFunction(groupUniqArrayArray(64), Array(String)),
     tools SimpleAggregateFunction(groupUniqArrayArray(256), Array(String)),
     hosts SimpleAggregateFunction(groupUniqArrayArray(256), Array(String))
-)
+"""
+_RUNS = f"""
+CREATE TABLE IF NOT EXISTS runs (
+{_COLUMNS})
 ENGINE = AggregatingMergeTree
 -- By month of the last event, as the raw tables: one block then lands in one partition here too. A run that
 -- spans months has a row in each; readers aggregate, so its numbers are whole.
@@ -81,5 +82,33 @@ SELECT {_RUNS_KEY}, {_RUNS_SEEN},
     groupUniqArrayIf(256)(e.destination, e.destination != '') AS hosts
 FROM firewall_events AS e {_RUNS_GROUP}
 """
+
+# A page's runs are scattered over the order of ids, so that a small granule is read for each, in small blocks; and
+# ordered by when they were last seen, to find them. Rows are summed by merges, so the projection is made again by each.
+_RUNS_FINE = f"""
+CREATE TABLE IF NOT EXISTS runs_fine ({_COLUMNS})
+ENGINE = AggregatingMergeTree
+-- As before: one block lands in one partition.
+PARTITION BY toYYYYMM(last_seen)
+-- As before: the identity.
+ORDER BY (workspace_id, key_id, run_id)
+-- As before: numbers only, kept as long as spend.
+TTL toDateTime(last_seen) + INTERVAL 400 DAY
+SETTINGS index_granularity = 256, min_compress_block_size = 4096, max_compress_block_size = 65536,
+    deduplicate_merge_projection_mode = 'rebuild', {WINDOW}
+"""
+_RUNS_BY_SEEN = """
+ALTER TABLE runs_fine ADD PROJECTION IF NOT EXISTS by_seen
+(SELECT workspace_id, key_id, run_id, last_seen ORDER BY workspace_id, last_seen)
+"""
+# Repeated as a whole when it is cut short: whichever table is called `runs` then holds all rows.
+RUNS_FINER = (
+    _RUNS_FINE,
+    _RUNS_BY_SEEN,
+    "TRUNCATE TABLE runs_fine",
+    "INSERT INTO runs_fine SELECT * FROM runs",
+    "EXCHANGE TABLES runs AND runs_fine",
+    "DROP TABLE IF EXISTS runs_fine",
+)
 
 RUNS_ROLL_UP = (_RUNS, _RUNS_FROM_REQUESTS, _RUNS_FROM_MATCHES, _RUNS_FROM_FIREWALL)
