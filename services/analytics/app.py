@@ -31,7 +31,7 @@ from services.analytics.replay import Replayed, replay
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.storage.blocks import BlockStore
 from services.analytics.storage.episodes import EpisodeStore
-from services.analytics.storage.tables import METADATA, MIGRATIONS, OUTBOX
+from services.analytics.storage.tables import BLOCKS, METADATA, MIGRATIONS, OUTBOX
 from services.analytics.storage.workspaces import WorkspaceStore
 from services.analytics.writer import BlockWriter
 from services.common.clock import Clock, SystemClock
@@ -120,6 +120,8 @@ class App:
             # Several replicas must not migrate the column store at once; the relational one has locks.
             if self._database.dialect == "postgresql":
                 await tx.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+                # Nor may replicas of the release before begin a block while a table changes places with its successor.
+                await tx.execute(sa.text(f"LOCK TABLE {BLOCKS.name} IN EXCLUSIVE MODE"))
             await self._store.open()
 
     async def _open(self) -> None:
