@@ -62,6 +62,62 @@ VALUES = (
 )
 
 
+B64 = ALNUM + "-_"
+HEX = "0123456789abcdef"
+FORMS = {
+    "anyscale_token": lambda: "esecret_" + chars(26),
+    "apify_token": lambda: "apify_api_" + chars(36),
+    "axiom_token": lambda: f"xaat-{chars(8, HEX)}-{chars(4, HEX)}-4{chars(3, HEX)}-a{chars(3, HEX)}-{chars(12, HEX)}",
+    "browserbase_api_key": lambda: "bb_live_" + chars(27, ALNUM),
+    "deno_deploy_token": lambda: "ddp_" + chars(36),
+    "friendli_token": lambda: "flp_" + chars(40),
+    "gcp_bound_api_key": lambda: "AQ.Ab8RN6" + chars(43, ALNUM),
+    "kaggle_token": lambda: "KGAT_" + chars(32, HEX),
+    "ory_token": lambda: "ory_pat_" + chars(32),
+    "polar_token": lambda: "polar_oat_" + chars(43),
+    "rootly_api_key": lambda: "rootly_" + chars(64, HEX),
+    "vercel_blob_token": lambda: f"vercel_blob_rw_{chars(16)}_{chars(30)}",
+    "xata_api_key": lambda: "xau_" + chars(32),
+}
+RECORDS = (
+    ('{"kty":"EC","crv":"P-256","x":"' + chars(43) + '","d":"SECRET"}', 43, "jwk_private_member"),
+    ('{"kty": "RSA", "e": "AQAB", "d": "SECRET"}', 342, "jwk_private_member"),
+    (r'"{\"kty\":\"oct\",\"k\":\"SECRET\"}"', 43, "jwk_private_member"),
+    ("machine api.example.com login bob password SECRET\n", 20, "netrc_password"),
+    ("db.example.com:5432:app:bob:SECRET\n", 16, "pgpass_password"),
+    ("jdbc:oracle:thin:scott/SECRET@//db:1521/XE", 14, "oracle_thin_password"),
+    ('ConvertTo-SecureString "SECRET" -AsPlainText -Force', 14, "secure_string_password"),
+    ('variable "db_password" {\n  default = "SECRET"\n}', 16, "generic_password"),
+    ("define( 'AUTH_KEY',         'SECRET' );", 40, "generic_api_key"),
+)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_platforms_token_is_found_wherever_it_stands(name: str) -> None:
+    token = FORMS[name]()
+    for place in ("{}", "export X={}\n", '{{"a": "{}"}}', "https://x.example/?t={}&b=1", "curl -H 'X-Any: {}'"):
+        assert found(place.format(token)) == [(token, name)]
+    assert found(token + "Zz_" * 40) == found(f"a{token}") == []
+
+
+@pytest.mark.parametrize(("record", "size", "name"), RECORDS)
+def test_a_records_credential_is_found(record: str, size: int, name: str) -> None:
+    secret = chars(size - 4) + "k7Wq"
+    text = record.replace("SECRET", secret)
+    assert found(text) == [(secret, name)]
+    compiled = policy(rule(type="secrets"), stage=Stage.OUTPUT)
+    for width in (1, 5, 17):
+        scanner = StreamScanner(compiled)
+        pieces = [scanner.push("c", text[at : at + width]) for at in range(0, len(text), width)]
+        released = "".join(pieces) + scanner.finish().get("c", "")
+        assert released == text.replace(secret, f"[{name.upper()}]")
+
+
+def test_members_that_are_no_private_keys_are_left_alone() -> None:
+    for text in ('{"d": "' + chars(50) + '"}', '{"k": "' + chars(43) + '"}', '{"x": "' + chars(43) + '"}'):
+        assert found(text) == []
+
+
 def found(text: str) -> list[tuple[str, str]]:
     scan = SecretsFinder().find(TextView(text, TAGS), 0, True)
     assert scan.labels is not None

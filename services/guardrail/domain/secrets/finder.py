@@ -11,7 +11,17 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from services.guardrail.domain.finders import Label, Scan
-from services.guardrail.domain.secrets import assignments, automaton, cloud, code_hosts, saas, services, structured
+from services.guardrail.domain.secrets import (
+    assignments,
+    automaton,
+    cloud,
+    code_hosts,
+    platforms,
+    records,
+    saas,
+    services,
+    structured,
+)
 from services.guardrail.domain.secrets.detector import BEFORE, CONTEXT, Anchor, Detector
 from services.guardrail.domain.text import TextView
 
@@ -23,7 +33,9 @@ CATALOGUE: tuple[Detector, ...] = (
     *services.ROWS,
     *cloud.ROWS,
     *saas.ROWS,
+    *platforms.ROWS,
     *structured.ROWS,
+    *records.ROWS,
     *assignments.ROWS,
 )
 NAMES: tuple[str, ...] = tuple(row.name for row in CATALOGUE)

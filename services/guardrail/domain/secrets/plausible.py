@@ -42,6 +42,9 @@ _ADDRESS = re.compile(rb"0x[0-9a-fA-F]{40}$")
 _HEX = re.compile(rb"[0-9a-fA-F]+$")
 _UUID = re.compile(rb"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _NULL_UUID = re.compile(rb"[0-9a-f]{8}-0000-|0{8}-|12345678-1234")
+_ENCODED = re.compile(rb"(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/]{10,126}={1,2}$")
+"""Base-64 with its padding: what a Kubernetes secret holds."""
+
 _MARKS = frozenset(b"!@#$%^&*?+=~;:|,")
 
 
@@ -98,6 +101,8 @@ def _is_password(value: bytes, quoted: bool, digits: int, marks: int) -> bool:
     letters = sum(65 <= byte <= 90 or 97 <= byte <= 122 for byte in value)
     if not letters:
         return False
+    if _ENCODED.match(value) and size % 4 == 0 and entropy(value) >= 3.0:
+        return True
     if digits == 0 and marks == 0:
         return size >= 10 and not is_wordy(value) and entropy(value) >= 3.0 and value != value.lower() != value.title()
     if digits == 0:

@@ -61,6 +61,11 @@ def _key_block(data: bytes, end: int, limit: int) -> tuple[int, bool, bool]:
     return last, key, not ended
 
 
+def key_lines(data: bytes, start: int) -> tuple[int, bool, bool]:
+    """The same for lines of base-64 that no dashes enclose."""
+    return _key_block(data, start, start + MAX_KEY)
+
+
 def _skip(pattern: re.Pattern[bytes], data: bytes, at: int, limit: int) -> int:
     found = pattern.match(data, at, limit)
     return at if found is None else found.end()
