@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from services.guardrail.domain.attacking import attack_rules, attack_rulings
 from services.guardrail.domain.check import Check
@@ -21,15 +20,12 @@ from services.guardrail.domain.stream import OUTPUT_ROLE, StreamScanner, TooMany
 from services.guardrail.domain.tally import Fingerprint, Suppressed
 from services.guardrail.domain.whole import holds, whole_rules
 from services.guardrail.rulings import Asker, Case, Rulings
+from services.guardrail.scanning import run_scan, weight
 
-INLINE_MAX = 16 * 1024
-"""Characters scanned on the event loop, a few hundred microseconds; more go to a thread."""
 HELD_MAX = 16 * 1024 * 1024
 """Characters of one answer that are held for a rule that reads it whole."""
 MAX_FIELDS = 1024
 _FINGERPRINT_HEX = 32
-
-T = TypeVar("T")
 
 
 def fingerprinter(key: bytes, workspace_id: str) -> Fingerprint:
@@ -46,11 +42,6 @@ def fingerprinter(key: bytes, workspace_id: str) -> Fingerprint:
     return fingerprint
 
 
-async def run_scan(size: int, work: Callable[[], T]) -> T:
-    """Runs a scan of `size` characters where it belongs."""
-    return work() if size <= INLINE_MAX else await asyncio.to_thread(work)
-
-
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What a call is judged under: the policy, its workspace's digests and suppressions, the asker."""
@@ -59,6 +50,11 @@ class Frame:
     fingerprint: Fingerprint
     suppressed: Suppressed
     asker: Asker
+
+    @property
+    def owner(self) -> str:
+        """Whose scans these are."""
+        return self.asker.key_id or self.guardrail.guardrail.workspace_id
 
 
 async def judge(
@@ -71,10 +67,11 @@ async def judge(
     if whole_rules(policy):
         asked = asyncio.create_task(rulings.run(Case(frame.guardrail, stage, segments, sources, frame.asker)))
     try:
-        await run_scan(sum(len(segment.text) for segment in segments), judged.scan)
+        await run_scan(weight(segments), judged.scan, frame.owner)
         for ruling in await asked if asked is not None else ():
             judged.add(ruling)
     except BaseException:
+        judged.stop()
         if asked is not None:
             asked.cancel()
         raise
@@ -112,7 +109,7 @@ class StreamJudge:
             self._keep(name, text)
             if self._holds:
                 continue
-            safe = await run_scan(len(text), lambda: self._scanner.push(name, text, last))  # noqa: B023
+            safe = await run_scan(len(text), lambda: self._scanner.push(name, text, last), self._frame.owner)  # noqa: B023
             if safe or last:
                 out.append((name, safe, last))
             if self._scanner.block is not None:
@@ -143,7 +140,7 @@ class StreamJudge:
         if self._keeps and self._scanner.block is None:
             case = Case(self._frame.guardrail, Stage.OUTPUT, segments, self._sources, self._frame.asker)
             policy = self._frame.guardrail.output
-            attacks = await run_scan(self._size, lambda: attack_rulings(policy, segments))
+            attacks = await run_scan(self._size, lambda: attack_rulings(policy, segments), self._frame.owner)
             for ruling in (*attacks, *await self._rulings.run(case)):
                 self._scanner.add(ruling, [segment.text for segment in segments])
         return Released(tails, self._scanner.block, ended=True)

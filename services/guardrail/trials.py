@@ -22,9 +22,10 @@ from services.guardrail.domain.model import Guardrail, Outcome, Rule, Segment, S
 from services.guardrail.domain.reading import Refused
 from services.guardrail.domain.sandbox import Trial, attempt
 from services.guardrail.domain.whole import WHOLE_TYPES
-from services.guardrail.plane import fingerprinter, run_scan
+from services.guardrail.plane import fingerprinter
 from services.guardrail.policies import Policies, is_id
 from services.guardrail.ports import RecordedMatches
+from services.guardrail.scanning import run_scan, weight
 
 BATCH_CHARS = 200_000
 BATCH_LINES = 500
@@ -82,7 +83,8 @@ class Trials:
         policy = await asyncio.to_thread(CompiledPolicy, replace(guardrail, rules=open_rules), stage)
         fingerprint = fingerprinter(self._key, guardrail.workspace_id)
         size = len(text) + sum(map(len, sources))
-        return await run_scan(size, lambda: attempt(policy, text, chunks, fingerprint, sources))
+        work = lambda: attempt(policy, text, chunks, fingerprint, sources)  # noqa: E731
+        return await run_scan(size, work, guardrail.workspace_id)
 
     def check_room(self) -> None:
         """Raises 429 while as many long trials run as may."""
@@ -173,8 +175,8 @@ class Trials:
         out.evaluated += 1
         policy = policies[stage]
         fingerprint = fingerprinter(self._key, policy.guardrail.workspace_id)
-        size = sum(len(segment.text) for segment in segments)
-        verdict = await run_scan(size, lambda: check(policy, _roles(segments, stage), fingerprint))
+        work = lambda: check(policy, _roles(segments, stage), fingerprint)  # noqa: E731
+        verdict = await run_scan(weight(segments), work, policy.guardrail.workspace_id)
         _count(out, row, stage, before, verdict)
 
 

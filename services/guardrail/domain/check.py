@@ -69,12 +69,19 @@ class Check:
         self._rewritten: dict[int, str] = {}
         """JSON documents with their masks applied."""
         self._unread: list[str] = []
+        self._stopped = False
 
     def scan(self) -> None:
         """Runs the local rules. No I/O; the only part whose time depends on the text."""
         if self._policy.rules:
             for index, segment in enumerate(self._segments):
+                if self._stopped:
+                    return
                 self._segment(index, segment)
+
+    def stop(self) -> None:
+        """Ends a scan in another thread after the text it is at: nobody waits for its verdict."""
+        self._stopped = True
 
     def add(self, ruling: Ruling) -> None:
         """Takes in what a rule that reads whole texts concluded."""

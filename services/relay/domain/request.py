@@ -19,6 +19,10 @@ from services.relay.domain.worst_case import LIMIT_FIELDS, Shape, output_limit
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
 MAX_MESSAGES = 10_000
+MAX_PARTS = 10_000
+"""Of one message."""
+MAX_CALLS = 1024
+"""Of one message; and tools of a request."""
 ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 BINARY_PARTS = frozenset(("image_url", "input_audio", "file", "image", "audio", "video_url", "input_image"))
 _API_NAMES = KNOWN_KEYS | words("search_parameters enable_search mcp_servers plugins")
@@ -169,6 +173,9 @@ def _validate_options(body: Mapping[str, Any]) -> None:
 
 
 def _validate_tools(body: Mapping[str, Any]) -> None:
+    for name in ("tools", "functions"):
+        if len(body.get(name) or ()) > MAX_CALLS:
+            raise _refuse(name, f"must be at most {MAX_CALLS}")
     for index, tool in enumerate(body.get("tools") or ()):
         kind = tool["type"]
         if kind not in ("function", "custom"):
@@ -191,6 +198,8 @@ def _validate_message(path: str, message: Any) -> None:
         raise _refuse(f"{path}.role", "must be one of " + ", ".join(sorted(ROLES)))
     content = message.get("content")
     if isinstance(content, list):
+        if len(content) > MAX_PARTS:
+            raise _refuse(f"{path}.content", f"must have at most {MAX_PARTS} parts")
         for index, part in enumerate(content):
             if not isinstance(part, dict) or not isinstance(part.get("type"), str):
                 raise _refuse(f"{path}.content[{index}]", "must be an object with a type")
@@ -203,6 +212,8 @@ def _validate_message(path: str, message: Any) -> None:
     calls = message.get("tool_calls")
     if calls is not None and not _objects(calls):
         raise _refuse(f"{path}.tool_calls", "must be an array of objects")
+    if calls is not None and len(calls) > MAX_CALLS:
+        raise _refuse(f"{path}.tool_calls", f"must be at most {MAX_CALLS}")
     for index, call in enumerate(calls or ()):
         function = call.get("function")
         if function is not None and not (isinstance(function, dict) and _text(function.get("arguments", ""))):

@@ -23,7 +23,9 @@ from services.common.errors import BadRequest
 from services.relay.domain.data_text import text_of_data, text_of_file
 
 TEXT, JSON, IMMUTABLE, UNSUPPORTED = "text", "json", "immutable", "unsupported"
-MAX_SEGMENTS = 200_000
+MAX_SEGMENTS = 50_000
+"""Each takes its time of the one loop that serves everybody, however short it is."""
+MAX_NUMBER_DIGITS = 512
 MAX_PATH_CHARS = 256
 """Of a text's place: it holds names that the caller chose, and every text below them repeats it."""
 
@@ -78,6 +80,7 @@ _BOUNDS = words(
 )
 _LEAST_SCANNED_BOUND = 10**9
 _LARGEST_PLAIN_FLOAT = 1e22
+_LARGEST_NUMBER = 10**MAX_NUMBER_DIGITS
 _BINARY_PARTS = frozenset(("image_url", "input_audio", "file", "image", "audio", "video_url", "input_image"))
 
 
@@ -106,11 +109,13 @@ class Collector:
 
     def add(self, path: str, kind: str, text: str, holder: Any = None, key: Any = None) -> None:
         """Adds a text that stands at holder[key]; empty texts hold nothing to judge."""
+        self._append(path, kind, text, None if holder is None else _Put(holder, key))
+
+    def _append(self, path: str, kind: str, text: str, put: Callable[[str], None] | None) -> None:
         if not text:
             return
         if len(self.segments) >= MAX_SEGMENTS:
             raise BadRequest("the request holds too many texts", param="messages")
-        put = None if holder is None else _Put(holder, key)
         self.segments.append(Segment(path, self._role, kind, text, put))
 
     def request(self, body: dict[str, Any]) -> list[Segment]:
@@ -178,9 +183,8 @@ class Collector:
         """One binary part's data, or where it is. True when all of it is text and scanned as such."""
         if (decoded := text_of_data(value)) is not None:
             text, prefix = decoded
-            if text and len(self.segments) < MAX_SEGMENTS:
-                put = _PutData(holder, key, prefix) if prefix else None
-                self.segments.append(Segment(path, self._role, TEXT if put else IMMUTABLE, text, put))
+            put = _PutData(holder, key, prefix) if prefix else None
+            self._append(path, TEXT if put else IMMUTABLE, text, put)
             return True
         if key == "file_data" and (guess := text_of_file(value)) is not None:
             # A provider may go by the file's name; as what it was declared it stays unsupported.
@@ -227,6 +231,9 @@ class Collector:
                 raise BadRequest(f"{path} is not a finite number", param=path)
             if value.is_integer() and abs(value) < _LARGEST_PLAIN_FLOAT:
                 value = int(value)
+        if abs(value) >= _LARGEST_NUMBER:
+            # Digits are written and read in quadratic time.
+            raise BadRequest(f"{path} is a number of more than {MAX_NUMBER_DIGITS} digits", param=path)
         if key in _BOUNDS and abs(value) < _LEAST_SCANNED_BOUND:
             return
         self.add(path, TEXT, str(value), holder, key)

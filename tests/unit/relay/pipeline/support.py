@@ -416,7 +416,7 @@ class Relay:
         upstream = provider or Upstreams(self.http, EchoUpstream(clock))
         gate = Gate(
             self.directory, self.directory, self.limiter, self.credit, self.journal, clock,
-            trusted_proxies=parse_networks("10.0.0.0/8"), max_body_bytes=100_000,
+            trusted_proxies=parse_networks("10.0.0.0/8"), max_body_bytes=1_000_000,
         )  # fmt: skip
         dispatcher = Dispatcher(upstream, self.journal, clock, lambda: 0.0)
         self.clock = clock

@@ -66,6 +66,23 @@ async def test_hostile_bytes(raw: bytes) -> None:
     assert answered.error == (400, "invalid_request_error")
 
 
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (messages(user([{"type": "text", "text": "a"}] * 10_001)), "messages[0].content"),
+        (messages({"role": "assistant", "tool_calls": [{"id": "c"}] * 1025}), "messages[0].tool_calls"),
+        (chat(tools=[FUNCTION] * 1025), "tools"),
+        (chat(functions=[{"name": "f"}] * 1025), "functions"),
+        (chat(metadata={"a": 10**512}), "metadata.a"),
+        (chat(vendor=["a"] * 50_000), "messages"),
+    ],
+    ids=["parts", "calls", "tools", "functions", "digits", "texts"],
+)
+async def test_what_would_hold_up_the_loop_is_refused(body: dict[str, Any], param: str) -> None:
+    answered = await judge(json.dumps(body).encode(), False)
+    assert (answered.status, answered.json["error"]["param"]) == (400, param)
+
+
 TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "Name": "g"}}
 
 

@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from orca.guardrail.v1 import guardrail_pb2
+from services.common.errors import BadRequest
 from services.relay.domain.chunks import MAX_HELD_DELTAS, StreamState, assemble
 from services.relay.domain.data_text import text_of_data
-from services.relay.domain.segments import IMMUTABLE, MAX_PATH_CHARS, TEXT, UNSUPPORTED, collect_request
+from services.relay.domain.segments import (
+    IMMUTABLE,
+    MAX_PATH_CHARS,
+    MAX_SEGMENTS,
+    TEXT,
+    UNSUPPORTED,
+    collect_request,
+)
 from services.relay.pipeline.streaming import MAX_WAITING
 from tests.unit.relay.pipeline.support import Provider, Relay, channel, chat, completion
 from tests.unit.relay.pipeline.test_chat import json_answer
@@ -208,6 +216,21 @@ def test_a_file_that_is_text_is_read_whatever_it_is_declared_as(data: str, texts
     part = {"type": "file", "file": {"file_data": data}}
     segments = collect_request({"model": "m", "messages": [{"role": "user", "content": [part]}]})
     assert [(s.kind, s.text) for s in segments] == [*((IMMUTABLE, text) for text in texts), (UNSUPPORTED, "file")]
+
+
+def test_the_last_text_that_fits_is_read_and_the_next_refused() -> None:
+    data = {"type": "image_url", "image_url": f"data:text/plain;base64,{_B64}"}
+
+    def collected(texts: int) -> list[Any]:
+        body = chat(metadata={"t": ["x"] * texts})
+        body["messages"] = [{"role": "user", "content": [data]}]
+        return collect_request({"metadata": body["metadata"], **body})
+
+    segments = collected(MAX_SEGMENTS - 2)
+    assert (len(segments), segments[-1].text) == (MAX_SEGMENTS, SAID)
+    with pytest.raises(BadRequest) as refused:
+        collected(MAX_SEGMENTS - 1)
+    assert refused.value.param == "messages"
 
 
 def test_what_is_no_text_stays_unsupported() -> None:
