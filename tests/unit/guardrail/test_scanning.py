@@ -22,15 +22,18 @@ class Scans:
     def __init__(self) -> None:
         self.go = threading.Event()
         self.running = 0
+        self._began = asyncio.Semaphore(0)
+        self._loop = asyncio.get_running_loop()
 
     def work(self) -> str:
         self.running += 1
+        self._loop.call_soon_threadsafe(self._began.release)
         self.go.wait()
         return "done"
 
     async def started(self, count: int) -> None:
-        while self.running < count:
-            await asyncio.sleep(0)
+        for _ in range(count):
+            await self._began.acquire()
 
 
 @pytest.fixture
