@@ -77,6 +77,7 @@ _PATH_KEYS = frozenset({"path", "file", "filename", "filepath", "dest", "destina
                         "targetfile", "folderpath", "outfile",
                         "resource", "source", "src", "name", "notebookpath", "relativepath", "workdir",
                         "root"})  # fmt: skip
+_FILE_KEYS = ("path", "file", "filepath", "filename", "notebookpath")
 _FROM_KEYS = ("source", "src", "from")
 _SET_KEYS = ("mode", "permissions", "owner", "user", "group")
 _PROGRAMS = {
@@ -190,6 +191,7 @@ class _Reader:
         self._deletes = not tool.isdisjoint(_DELETE_WORDS)
         self._moves = not tool.isdisjoint(("move", "rename", "mv"))
         self._recursive = False
+        self._inserts = False
         self._powershell = not tool.isdisjoint(("powershell", "pwsh", "windows"))
 
     def read(self, value: Any) -> None:
@@ -197,6 +199,9 @@ class _Reader:
         if isinstance(value, dict):
             keys = {plain_key(key) for key in value}
             self._writes = self._writes or not keys.isdisjoint(_CONTENT_KEYS)
+            self._inserts = self._writes and not keys.isdisjoint(_FILE_KEYS)
+            if self._searches and self._hunts(value):
+                self.effects.add({K.CREDENTIAL_ACCESS})
             self._recursive = any(
                 plain_key(key) in ("recursive", "force", "recurse", "r") and bool(item) for key, item in value.items()
             )
@@ -207,6 +212,12 @@ class _Reader:
                 self.effects.doubt(K.DESTRUCTIVE_SHELL)
                 break
             self._string(text, plain_key(key))
+
+    def _hunts(self, value: dict[str, Any]) -> bool:
+        """A search for secrets' files through more than the project."""
+        texts = {plain_key(key): item for key, item in value.items() if isinstance(item, str)}
+        wide = any(outside(item) for key, item in texts.items() if key in _PATH_KEYS)
+        return wide and any(holds_credentials(item) for key, item in texts.items() if key in _SEARCH_KEYS)
 
     def _tool_lines(self, value: Any) -> Iterator[str]:
         """A tool that is a command by name, with its arguments: `k8s.delete {"kind": "ns", "name": "prod"}`."""
@@ -272,7 +283,7 @@ class _Reader:
 
     def _readings(self, text: str, key: str, prose: bool) -> None:
         shell = key in _SHELL_KEYS or (self._shell_tool and not prose and key not in _SQL_KEYS)
-        written = document(text, key)
+        written = document(text, key) or (self._inserts and key in ("text", "line", "lines"))
         written = written or (not shell and _MARKUP.match(text) is not None)
         searched = self._searches and key in _SEARCH_KEYS and not shell
         written = written or searched
@@ -280,7 +291,7 @@ class _Reader:
             # Words around code between back-ticks: a text about a command.
             text = text.replace("`", "'")
         if not written and (shell or len(text) <= UNSURE_MAX):
-            self._shell(text, sure=shell)
+            self._shell(text, sure=shell, told=prose)
         looked_up = searched and not self._sql_tool and _BREAKS_OUT.search(text) is None
         about = document(text, key) or looked_up
         queried = self._queries and key in _QUERY_KEYS and _SQL_VERB.match(text) is not None
@@ -295,7 +306,7 @@ class _Reader:
         if not prose and not looked_up and _METADATA.search(text) and not sentence(text):
             self.effects.add({K.CREDENTIAL_ACCESS})
 
-    def _shell(self, text: str, *, sure: bool) -> None:
+    def _shell(self, text: str, *, sure: bool, told: bool = False) -> None:
         found = _COMMAND_WORD.findall(text[:UNSURE_MAX].lower())
         words = {*found, *(word.partition(".")[0] for word in found)}
         tricky = _TRICKS.search(text) is not None
@@ -307,7 +318,7 @@ class _Reader:
         if not sure and " " not in text.strip() and not tricky:
             return
         before = len(self.effects.sql)
-        shell_effects(text, self.effects, sure=sure)
+        shell_effects(text, self.effects, sure=sure, told=told)
         if (sure and self._powershell) or _WINDOWS_SIGNS.search(text):
             scripted = _CMDLET.search(text) is not None and not sentence(text)
             if sure or scripted or "\\" in text or "-" in text:

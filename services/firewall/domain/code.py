@@ -7,10 +7,11 @@ import re
 import shlex
 import warnings
 
-from services.firewall.domain.folding import constant, constants_of, folded_code, folded_powershell
+from services.firewall.domain.folding import constant, constants_of, folded_code
 from services.firewall.domain.intents import name_kinds, words_of
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
+from services.firewall.domain.powershell import powershell_kinds
 from services.firewall.domain.shapes import blobs
 
 CODE_MAX = 32_768
@@ -52,7 +53,8 @@ _REMOVES_TREE = re.compile(
 )
 _REMOVES_FILE = re.compile(r"\bunlink(?:Sync)?\b|File\.(?:delete|unlink)|os\.remove|File\.Delete|\bdelete_file\b")
 _FETCHES = re.compile(
-    r"/inet/(?:tcp|udp)/|\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|request|Session)|httpx\.|aiohttp"
+    r"/inet/(?:tcp|udp)/|\b(?:urlopen|urlretrieve|requests\.(?:get|post|put|patch|delete|head|options|request"
+    r"|Session)|httpx\.|aiohttp"
     r"|http\.client|urllib|fetch\s*\(|axios|https?\.(?:get|request)"
     r"|Net::HTTP|LWP::|open-uri|URI\.open"
     r"|file_get_contents\s*\(\s*['\"]https?|curl_exec|WebClient|HttpClient|XMLHTTP|DownloadString|DownloadFile"
@@ -60,7 +62,8 @@ _FETCHES = re.compile(
     r"|connect)|IO::Socket|TCPSocket"
     r"|smtplib\.SMTP|ftplib\.|paramiko\.|telnetlib\.|asyncio\.open_connection|websockets?\.connect|urllib3|pycurl"
     r"|xmlrpc\.client"
-    r"|\bsocket\.(?:tcp|udp)\b|\bWebSocket\s*\(|EventSource\s*\(|XMLHttpRequest|sendBeacon|\bdgram\.|tls\.connect|dns\.(?:resolve|lookup)"
+    r"|\bsocket\.(?:tcp|udp)\b|\bWebSocket\s*\(|EventSource\s*\(|XMLHttpRequest|sendBeacon|\bdgram\.|tls\.connect"
+    r"|dns\.(?:resolve|lookup)"
     r"|\bgot\s*\(\s*['\"`]http"
     r"|use Socket|inet_aton|\bnet\.(?:connect|createConnection|Socket)|(?:document"
     r"|window)?\.?location(?:\.href)?\s*=\s*['\"`]https?:|fsockopen|UnityWebRequest"
@@ -72,24 +75,12 @@ _ENVIRONMENT = re.compile(
     r"|ENV\b(?!\[)|%ENV|\$_ENV\b|getenv\(\))"
 )
 _PRIVILEGES = re.compile(r"\bset(?:e|re|res)?[ug]id\s*\(\s*0|POSIX::setuid|Process::UID|-Verb\s+RunAs", re.IGNORECASE)
-_POWERSHELL_BAD = re.compile(
-    r"(?i)\b(?:clear-disk|format-volume|initialize-disk|remove-partition|stop-computer|restart-computer"
-    r"|clear-eventlog|remove-aduser|remove-vm"
-    r"|disable-computerrestore|shadowcopy\s+delete"
-    r"|set-mppreference\s+.*-disable\w+\s+\$?true|delete\s+shadows)\b"
-)
-_POWERSHELL_REMOVE = re.compile(r"(?i)\b(?:remove-item|ri|rm|del|rmdir|erase|rd)\b([^;|\n]*)")
 _MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
                         r"|remove)\s*\(\s*(?:\{\s*\})?\s*\)|\.(?:updateMany)\s*\(\s*\{\s*\}|shutdownServer"
                             r"|dropUser|dropAllUsers"
                         r"|dropIndexes\s*\(\s*\)")  # fmt: skip
-_RUNS_REMOTE = re.compile(
-    r"(?i)\b(?:iex|invoke-expression)\b.{0,400}(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod"
-    r"|webclient)|(?:downloadstring|iwr|irm|invoke-webrequest|invoke-restmethod)\b.{0,400}\|\s*(?:iex"
-    r"|invoke-expression)"
-)
 _ALL_ROWS = re.compile(
-    r"\.objects\.all\(\)\.(?:delete|update)\(|\b(?:delete_all|destroy_all|truncate_all)\b"
+    r"\.objects\.all\(\)\.(?:delete|update)\(|\.(?:delete_all|destroy_all|truncate_all)\b"
     r"|(?:delete|update|remove)_?[mM]any\(\s*(?:\{\s*\}\s*[,)]|\))|\.query\(\s*\w+\s*\)\.delete\(|\.flush_?(?:all"
     r"|db)\s*\("
     r"|knex\(\s*['\"]\w+['\"]\s*\)\.(?:del|truncate|delete)\(|\bsequelize\.drop\(|\.dropDatabase\s*\("
@@ -110,12 +101,28 @@ _ESCAPES = re.compile(
     r"|java\.lang\.Runtime|ProcessBuilder\s*\("
 )
 """Ways around what an interpreter was meant to allow, or a terminal handed to somebody."""
+_SHOWN_SECRET = re.compile(
+    r"\b(?:print|console\.log|puts|echo|write|dumps|post|send|log|info)\s*\(\s*(?:os\.environ\s*\["
+    r"|os\.environ\.get\s*\(|os\.getenv\s*\("
+    r"|process\.env\s*[.\[]|ENV\s*\[|ENV\.fetch\s*\()\s*['\"]?\w*(?:SECRET|TOKEN|PASSW|API_?KEY|PRIVATE_KEY|CREDENTIAL|ACCESS_KEY)"
+)
+_CLOUD_CALLS = re.compile(
+    r"\.(?:delete|terminate|stop|deregister|disable|purge|remove|batch_delete)_(?!messages?\b|objects?\b|items?\b"
+    r"|tags?\b)\w+\(\s*[A-Z]\w+\s*="
+    r"|\.delete\(\s*index\s*=\s*['\"](?:\*|_all)|\.remove\(\s*force\s*=\s*True"
+)
+"""What SDKs of clouds, clusters and search engines take away."""
+_CLOUD_RIGHTS = re.compile(
+    r"\.(?:create_access_key|create_login_profile|attach_\w+_policy|put_\w+_policy|create_policy_version"
+    r"|update_assume_role_policy)\s*\("
+    r"|\bprivileged\s*=\s*True|\bpid_mode\s*=\s*['\"]host|\bcap_add\s*=\s*\["
+)
 _STORES = re.compile(
     r"\bget_secret_value\s*\(|access_secret_version\s*\(|dotenv_values\s*\(|WithDecryption\s*[=:]\s*[Tt]rue"
     r"|\bdocument\.cookie\b|localStorage\b[^;\n]{0,80}(?:token|secret)|"
     r"\bget_credentials\s*\(|\bkeyring\.get_|CryptUnprotectData|win32crypt|browser_cookie3|\bspwd\.|SecKeychain"
     r"|\bGetAsyncKeyState|SetWindowsHookEx|pynput\.keyboard|keyboard\.(?:on_press|record)\s*\("
-    r"|os\.environ\.(?:items|values)\s*\("
+    r"|os\.environ(?:\.copy\(\))?\.(?:items|values)\s*\("
     r"|\bfor\s+\w+\s+in\s+(?:os\.environ|process\.env)\b|Object\.(?:entries|keys|values)\s*\(\s*process\.env\s*\)"
     r"|\bENV\.(?:each|to_h|map|inspect)\b|metadata\.google\.internal|169\.254\.169\.254"
 )
@@ -131,13 +138,6 @@ _EVALUATES = re.compile(
 )
 
 
-_POWERSHELL_CALLS = re.compile(
-    r"(?i)scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy.{0,120}delete"
-    r"|\bget-\w{1,40}\s{0,8}(?:-(?:filter|name)\s{1,8}['\"]?\*['\"]?\s{0,8})?\|\s{0,8}(?:stop|remove|format|clear|disable|uninstall"
-    r"|restart)-\w+"
-    r"|\bforfiles\b.{0,400}\b(?:del|rd|rmdir|erase|format)\b|invoke-(?:mimikatz|kerberoast|dcsync|bloodhound|shellcode"
-    r"|reflectivepe)"
-)
 _PATH_SAID = re.compile(r"^(?:/|~|[A-Za-z]:|\\\\)")
 
 
@@ -149,18 +149,18 @@ def code_kinds(code: str, language: str) -> set[K]:
     if language == "mongo" and _MONGO_BAD.search(text):
         kinds.add(K.DESTRUCTIVE_SQL)
     if language == "powershell":
-        kinds |= _powershell(text)
+        kinds |= powershell_kinds(text)
     if _ALL_ROWS.search(text):
         kinds.add(K.DESTRUCTIVE_SQL)
-    if _FORKS.search(text):
+    if _FORKS.search(text) or _CLOUD_CALLS.search(text):
         kinds.add(K.DESTRUCTIVE_SHELL)
     if _EVALUATES.search(text) or _BUILT.search(text):
         kinds.add(K.DESTRUCTIVE_SHELL)
-    if _PRIVILEGES.search(text) or _ESCAPES.search(text):
+    if _PRIVILEGES.search(text) or _ESCAPES.search(text) or _CLOUD_RIGHTS.search(text):
         kinds.add(K.PRIVILEGE_ESCALATION)
     if _FETCHES.search(text):
         kinds.add(K.NETWORK_FETCH)
-    if _ENVIRONMENT.search(text) or _STORES.search(text):
+    if _ENVIRONMENT.search(text) or _STORES.search(text) or _SHOWN_SECRET.search(text):
         kinds.add(K.CREDENTIAL_ACCESS)
     return kinds
 
@@ -230,11 +230,20 @@ def _aliases(tree: ast.AST) -> dict[str, str]:
             value = node.value
             if isinstance(value, ast.Attribute):
                 found[node.targets[0].id] = value.attr
+            elif _fetched_name(value):
+                found[node.targets[0].id] = _fetched_name(value)
             elif isinstance(value, ast.Call) and isinstance(value.func, (ast.Attribute, ast.Name)):
                 made = value.func.attr if isinstance(value.func, ast.Attribute) else value.func.id
                 if made in ("mkdtemp", "TemporaryDirectory"):
                     found[node.targets[0].id] = _TEMPORARY
     return found
+
+
+def _fetched_name(value: ast.expr) -> str:
+    """What `getattr(module, "name")` is, where the name is a constant."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "getattr":
+        return constant(value.args[1], {}) if len(value.args) > 1 else ""
+    return ""
 
 
 def _python_call(node: ast.Call, aliases: dict[str, str]) -> set[K]:
@@ -268,6 +277,9 @@ def _python_call(node: ast.Call, aliases: dict[str, str]) -> set[K]:
         kinds.add(K.FILE_WRITE_OUTSIDE)
     if name in ("SetValueEx", "SetValue", "CreateKey", "CreateKeyEx", "DeleteKey"):
         kinds.add(K.FILE_WRITE_OUTSIDE)
+    target = first.value if isinstance(first, ast.Constant) else None
+    if name in ("kill", "killpg") and target in (0, 1):
+        kinds.add(K.DESTRUCTIVE_SHELL)
     if name in ("kill", "killpg") and node.args and isinstance(node.args[0], ast.UnaryOp):
         kinds.add(K.DESTRUCTIVE_SHELL)
     if name in _CHANGERS and any(outside(item) or holds_credentials(item) for item in strings[:1]):
@@ -277,31 +289,6 @@ def _python_call(node: ast.Call, aliases: dict[str, str]) -> set[K]:
     if name == "main" and any(item in ("install",) for item in strings):
         kinds.add(K.PACKAGE_INSTALL)
     return kinds
-
-
-def _powershell(text: str) -> set[K]:
-    kinds: set[K] = set()
-    text = folded_powershell(text)
-    if _POWERSHELL_BAD.search(text) or _POWERSHELL_CALLS.search(text) or _RUNS_REMOTE.search(text.replace("\n", " ")):
-        kinds.add(K.DESTRUCTIVE_SHELL)
-    for match in _POWERSHELL_REMOVE.finditer(text):
-        if re.search(r"(?i)-r(?:e|ec|ecurse)?\b|/s\b|-rf", match[1]) and (
-            re.search(r"[A-Za-z]:\\|\*|~|\$(?:env|home)|/", match[1]) or not _words(match[1])
-        ):
-            kinds.add(K.DESTRUCTIVE_SHELL)
-    if re.search(
-        r"(?i)get-childitem\s+env:|gci\s+env:|dir\s+env:|ls\s+env:|\[environment\]::getenvironmentvariables"
-        r"|export-clixml|convertfrom-securestring|sekurlsa",
-        text,
-    ):
-        kinds.add(K.CREDENTIAL_ACCESS)
-    if re.search(r"(?i)schtasks\s+/create|register-scheduledtask|new-service|reg\s+add\s.*\\run(?:once)?\b", text):
-        kinds.add(K.FILE_WRITE_OUTSIDE)
-    return kinds
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip("'\"") for word in text.split() if not word.startswith(("-", "/"))]
 
 
 def embedded_strings(code: str) -> list[str]:
@@ -314,6 +301,10 @@ def embedded_strings(code: str) -> list[str]:
         # A list is one word each; literals side by side are one text.
         listed = len(parts) > 1 and "," in match[1]
         found.append(_line(match[0], parts) if listed else "".join(parts))
+        if len(parts) == 1 and "(" in parts[0]:
+            # Code that runs code: what that one hands on.
+            inner = _SHELL_CALLS.search(parts[0])
+            found += ["".join(part) for part in _STRING_PARTS.findall(inner[1])] if inner is not None else []
     for pattern in _SHELL_TEXTS:
         found += pattern.findall(text)
     if _AWK_PIPE.search(text):
@@ -344,21 +335,3 @@ def _line(call: str, words: list[str]) -> str:
     # `execvp("rm", ["rm", …])` names the program twice.
     twice = re.match(r"(?:os\.)?(?:exec|spawn)[lv]", call) is not None and words[:1] == words[1:2]
     return shlex.join(words[1:] if twice else words)
-
-
-def powershell_commands(text: str) -> list[list[str]]:
-    """Statements as words: names are case-insensitive and a caret or back-tick inside them means nothing."""
-    plain = folded_powershell(re.sub(r"[`^]", "", text[:CODE_MAX]))
-    found = []
-    for statement in re.split(r"[;\n|&{}()]+", plain)[:200]:
-        words = [
-            first or second or third
-            for first, second, third in re.findall(
-                r"'([^']*)'"
-                r"|\"([^\"]*)\"|(\S+)",
-                statement,
-            )
-        ]
-        if words:
-            found.append(words[:64])
-    return found

@@ -21,6 +21,12 @@ def _rm(args: list[str]) -> Kinds:
     return {K.DESTRUCTIVE_SHELL} if any(precious(arg, recursive=recursive) for arg in targets) else set()
 
 
+def _rmdir(args: list[str]) -> Kinds:
+    """Of `cmd` or of a POSIX shell."""
+    flags = [arg for arg in args if re.fullmatch(r"/[sqSQ]", arg)]
+    return _rm([*(["-r"] if flags else []), *(arg for arg in args if arg not in flags)])
+
+
 def _windows_del(args: list[str]) -> Kinds:
     flags = " ".join(arg.lower() for arg in args if arg.startswith("/"))
     targets = [arg for arg in args if not (arg.startswith("/") and len(arg) <= 3)]
@@ -56,7 +62,7 @@ def _git(args: list[str]) -> Kinds:
         found.add(K.FILE_WRITE_OUTSIDE)
     bad = (
         (verb == "clean" and ("f" in short or "--force" in flags) and "n" not in short and "--dry-run" not in flags)
-        or (verb == "reset" and "--hard" in flags)
+        or (verb == "reset" and ("--hard" in flags or "hard" in rest))
         or (verb == "push" and ("f" in short or "d" in short or {"--force", "--mirror", "--delete",
         "--prune"} & set(flags)
                                 or any(arg.startswith(("+", ":")) for arg in rest)))
@@ -73,6 +79,8 @@ def _git(args: list[str]) -> Kinds:
         or (verb == "worktree" and rest[:1] == ["remove"] and ("f" in short or "--force" in flags))
     )  # fmt: skip
     if verb in ("diff", "show", "hash-object", "grep") and any(map(holds_credentials, rest)):
+        found.add(K.CREDENTIAL_ACCESS)
+    if verb == "add" and ("f" in short or "--force" in flags) and any(map(holds_credentials, rest)):
         found.add(K.CREDENTIAL_ACCESS)
     if bad:
         found.add(K.DESTRUCTIVE_SHELL)
@@ -280,7 +288,7 @@ _SECRET_WORDS = re.compile(
     r"passw|secret|token|api[_-]?key|credential|private.?key|aws_access|AKIA|BEGIN", re.IGNORECASE
 )
 RULES: dict[str, Callable[[list[str]], Kinds]] = {
-    **dict.fromkeys(("rm", "unlink", "rmdir", "grm", "trash", "gio", "wipe"), _rm),
+    **dict.fromkeys(("rm", "unlink", "grm", "trash", "gio", "wipe"), _rm),
     **dict.fromkeys(("del", "erase", "rd"), _windows_del),
     **dict.fromkeys(("remove-item", "ri"), _remove_item),
     **dict.fromkeys(("chmod", "chown", "chgrp", "chattr", "setfacl", "icacls", "takeown"), _mode),
@@ -292,5 +300,5 @@ RULES: dict[str, Callable[[list[str]], Kinds]] = {
     "find": _find, "fd": _find,
     **dict.fromkeys(("grep", "egrep", "zgrep"), _grep), **dict.fromkeys(("rg", "ag", "ack"), _search),
     "rsync": _rsync,
-    "init": _init, "ps": _ps, "certutil": _certutil, "openssl": _openssl,
+    "rmdir": _rmdir, "init": _init, "ps": _ps, "certutil": _certutil, "openssl": _openssl,
 }  # fmt: skip

@@ -102,7 +102,7 @@ CLOUDS = frozenset({"aws", "gcloud", "az", "gsutil", "bq", "doctl", "heroku", "f
                      "rails", "rake", "artisan", "prisma", "sequelize", "knex", "alembic", "manage.py", "passwd",
                      "history", "journalctl", "auditctl", "ip", "ifconfig", "route", "usermod"})  # fmt: skip
 VERBS = re.compile(
-    r"^(?:delete|destroy|terminate|remove|purge|nuke|wipe|drop|flush|erase|uninstall|undefine|deregister|decommission|revoke"
+    r"^(?:batch-delete|leave|delete|destroy|terminate|remove|purge|nuke|wipe|drop|flush|erase|uninstall|undefine|deregister|decommission|revoke"
     r"|flushall|flushdb|unpublish|rb|drain|obliterate|zeroize)(?:$|[-_:].*|all$|db$)"
     r"|^(?:[\w-]+:)(?:destroy|delete|drop|reset|purge)$|^(?:eraseDisk|eraseVolume|zeroDisk|secureErase|partitionDisk)$",
     re.IGNORECASE,

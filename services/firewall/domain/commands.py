@@ -75,6 +75,8 @@ def path_kinds(name: str, args: list[str], reads: list[str], writes: list[str]) 
     read = args[:-1] if name in ("cp", "mv", "install", "ln", "rsync") and len(args) > 1 else args
     if name not in STATELESS_READERS and any(holds_credentials(_bare(arg)) for arg in read):
         found.add(K.CREDENTIAL_ACCESS)
+    if name in ("docker", "podman", "nerdctl", "kubectl") and "cp" in args[:3] and any(map(holds_credentials, args)):
+        found.add(K.CREDENTIAL_ACCESS)
     if any(map(holds_credentials, reads)):
         found.add(K.CREDENTIAL_ACCESS)
     for target in writes:

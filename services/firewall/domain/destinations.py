@@ -50,7 +50,7 @@ _URL_IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 _QUAD_IN_TEXT = re.compile(r"(?<![\w.@/=-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\w)")
-_QUAD_AFTER_SIGN = re.compile(r"(?<=[=@/:,])(?:\d{1,3}\.){3}\d{1,3}(?=[:/,\s]|$)")
+_QUAD_AFTER_SIGN = re.compile(r"(?<=[=@/:,])(?:\d{1,3}\.){3}\d{1,3}(?=[:/,#?\s]|$)")
 _V6_IN_TEXT = re.compile(
     r"(?<![\w:.])\[?((?=[0-9A-Fa-f:.]*\d)[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)(?:%\w+)?\]?(?![\w:])"
 )

@@ -82,7 +82,10 @@ def call_kinds(tool_name: str, value: Any) -> set[K]:
         found.add(K.NETWORK_FETCH)
     changes = not _CHANGES.isdisjoint(words)
     many = changes and (not _MANY.isdisjoint(words) or "deletemany" in words or "updatemany" in words)
+    many = many or (changes and not _DATA_TOOLS.isdisjoint(words) and "one" not in words)
     for item in _documents(value):
+        if changes and any(item.get(key) in ("*", "_all", "%", ".*") for key in item):
+            found.add(K.DESTRUCTIVE_SQL)
         found |= _document_kinds(item, many=many)
         found |= _named_operation(item, words)
     return found
@@ -118,6 +121,7 @@ def _document_kinds(item: dict[str, Any], *, many: bool) -> set[K]:
         found.add(K.DESTRUCTIVE_SQL)
     if (
         "$out" in item
+        or "$where" in item
         or "dropdatabase" in plain
         or ("drop" in plain and isinstance(plain["drop"], str) and len(plain) <= 3)
     ):
@@ -129,6 +133,9 @@ def _document_kinds(item: dict[str, Any], *, many: bool) -> set[K]:
     if isinstance(deletes, list) and any(isinstance(one, dict) and _everything(one.get("q")) for one in deletes[:64]):
         found.add(K.DESTRUCTIVE_SQL)
     if any(plain.get(key) is True for key in _HOST_RIGHTS):
+        found.add(K.PRIVILEGE_ESCALATION)
+    hosted = any(plain.get(key) == "host" for key in ("pid", "pidmode", "ipc", "ipcmode", "usernsmode"))
+    if hosted or plain.get("capadd") or plain.get("name") == "cluster-admin":
         found.add(K.PRIVILEGE_ESCALATION)
     return found
 

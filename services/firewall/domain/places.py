@@ -30,9 +30,10 @@ _CREDENTIAL = re.compile(
     r"|\.cargo/credentials(?:\.toml)?|\.config/gh/hosts\.yml|\.config/hub|\.bash_history|\.zsh_history"
     r"|\.mysql_history|\.psql_history"
     r"|\.env(?:\.(?!example|sample|template|dist|defaults?|md$|rst$)[\w.-]+)?|\.envrc|\.htpasswd"
-    r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|service[-_]?account[\w-]*\.json"
+    r"|credentials\.(?:json|csv|xml|ya?ml|ini)|client_secrets?\.json|[\w-]*service[-_]?account[\w-]*\.json"
     r"|secrets?\.(?:ya?ml|json|toml|env|txt)"
     r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
+    r"|\.?secrets?/[^/]+\.(?:ya?ml|json|env|txt|ini|toml)|[\w.-]+\.tfvars(?:\.json)?|vault\.ya?ml|\.vault[_-]pass\w*"
     r"|wp-config\.php|web\.config|\.s3cfg|\.boto|\.databrickscfg|\.snowsql/config|\.mongorc\.js|\.pgpass\.conf"
     r"|\.lftprc"
     r"|\.config/(?:solana|rclone|doctl|hcloud|containers/auth\.json|op|1password|keepassxc|filezilla|configstore"
@@ -66,6 +67,8 @@ _CREDENTIAL_ABSOLUTE = re.compile(
     r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/(?:sam|system|security))$"
     r"|hklm[:/]+(?:sam|security|system)$"
 )
+_CLIMBS = re.compile(r"^(?:\.\./){2,}(?:windows|winnt|etc|proc|root|boot\.ini)(?:/|$)")
+"""Up and away into the system's own directories."""
 _HARMLESS_DEV = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero", "/dev/stdin"})
 _DEVICE = re.compile(
     r"^/dev/(?:[shvx]v?d[a-z]|nvme|mmcblk|disk|r?disk|loop|md|dm-|mapper/|mem|kmem|port|vg|sg"
@@ -146,7 +149,7 @@ def holds_credentials(text: str) -> bool:
     if "*" in path or "?" in path or "[" in path:
         return _names_credentials(path)
     climbed = "/" + path.lstrip("./") if path.startswith("../") else path
-    if _CREDENTIAL_ABSOLUTE.search("c:" + climbed):
+    if _CREDENTIAL_ABSOLUTE.search("c:" + climbed) or _CLIMBS.match(path):
         return True
     if _CREDENTIAL_ABSOLUTE.search(path) or _CREDENTIAL_ABSOLUTE.search(climbed):
         return True

@@ -265,7 +265,8 @@ def document(text: str, key: str) -> bool:
 
 _TOLD_KEYS = frozenset(
     (
-        "text body message description summary comment note notes caption reason commitmessage explanation thought "
+        "text body message description summary title subject headline comment "
+        "note notes caption reason commitmessage explanation thought "
         "thoughts answer reply review"
     ).split()
 )
@@ -287,6 +288,8 @@ def told(text: str, key: str) -> bool:
     if key not in _TOLD_KEYS or text.lstrip()[:1] in ("{", "[") or _LINKS.search(text[:_TOLD_MAX]):
         return False
     text = _TAG.sub(" ", text)
+    if "://" not in text and any(word.isalpha() for word in text[:_DOCUMENT_CHARS].split()):
+        return True
     return sum(word.strip(".,:;!?").isalpha() for word in text[:_DOCUMENT_CHARS].split()) >= _TOLD_WORDS
 
 

@@ -6,11 +6,13 @@ import fnmatch
 import re
 from dataclasses import dataclass, field
 
-from services.firewall.domain.code import code_kinds, embedded_strings, powershell_commands
+from services.firewall.domain.code import code_kinds, embedded_strings
 from services.firewall.domain.command_tables import CLOUDS
 from services.firewall.domain.commands import DANGEROUS_NAMES, named_kinds, path_kinds
+from services.firewall.domain.intents import call_kinds, text_kinds
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import UNKNOWN, holds_credentials, precious
+from services.firewall.domain.powershell import powershell_commands
 from services.firewall.domain.shapes import decoded
 from services.firewall.domain.shell_context import asks_for_one, entered, placed, unversioned
 from services.firewall.domain.shell_inner import (
@@ -68,8 +70,9 @@ class Effects:
         self.possible.update(kinds)
 
 
-def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) -> None:
-    """Judges a text as a script. `sure`: it will be run as one; otherwise words of prose are not taken for commands."""
+def shell_effects(text: str, effects: Effects, *, sure: bool, told: bool = False, depth: int = 0) -> None:
+    """Judges a text as a script. `sure`: it will be run as one; otherwise words of prose are not taken for commands,
+    the less so where it stands among words for people (`told`)."""
     if depth > NESTING_MAX or effects.scripts >= SCRIPTS_MAX:
         effects.doubt(K.DESTRUCTIVE_SHELL)
         return
@@ -81,7 +84,7 @@ def shell_effects(text: str, effects: Effects, *, sure: bool, depth: int = 0) ->
     files: dict[str, str] = {}
     directory = ""
     for command in script.commands:
-        if not sure and talk(command):
+        if not sure and talk(command, told=told):
             continue
         if command.argv[:1] in (["cd"], ["pushd"]):
             directory = entered(directory, command.argv[1:])
@@ -229,6 +232,8 @@ class _Judge:
                 self._script(text)
         elif name in CLOUDS:
             self._remotely(args)
+            if command.stdin and command.stdin not in (UNKNOWN, FETCHED):
+                self._effects.add(call_kinds("", command.stdin) | text_kinds(command.stdin))
         elif name in WITH_VALUE:
             self._wrapped(name, args, command, unwrapped)
 

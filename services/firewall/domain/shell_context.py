@@ -6,7 +6,9 @@ import re
 
 from services.firewall.domain.shell_model import Command
 from services.firewall.domain.shell_output import basename
-from services.firewall.domain.shell_tables import CODE, SECRET_NAME, SHELLS
+from services.firewall.domain.shell_tables import CODE, SHELLS
+
+_TELLING = re.compile(r"KEY|PASS|SECRET|TOKEN|CRED|AUTH|PWD", re.IGNORECASE)
 
 
 def entered(directory: str, args: list[str]) -> str:
@@ -29,8 +31,8 @@ _MOVED = frozenset({"rm", "unlink", "shred", "chmod", "chown", "rmdir", "truncat
 
 def unversioned(name: str) -> str:
     """`python3.12` and `lua5.1` are what they are without the number."""
-    plain = re.sub(r"[\d.]+$", "", name)
-    return plain if plain in CODE or plain in SHELLS else name
+    plain = re.sub(r"[\d.]+$|\.(?:traditional|openbsd)$", "", name)
+    return plain if plain in CODE or plain in SHELLS or plain == "nc" else name
 
 
 def asks_for_one(argv: list[str]) -> bool:
@@ -41,5 +43,5 @@ def asks_for_one(argv: list[str]) -> bool:
         kept
         and bool(words)
         and re.fullmatch(r"\^?[A-Za-z_]{3,40}=?", words[0]) is not None
-        and not SECRET_NAME.search(words[0])
+        and not _TELLING.search(words[0])
     )

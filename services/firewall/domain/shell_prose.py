@@ -8,17 +8,19 @@ from services.firewall.domain.shell_model import Command
 from services.firewall.domain.shell_tables import STOP, STRONG_STOP
 
 
-def talk(command: Command) -> bool:
+def talk(command: Command, *, told: bool = False) -> bool:
     """Words for people rather than for a shell."""
-    return prose(command) or _spoken(command)
+    return prose(command, told=told) or _spoken(command)
 
 
-def prose(command: Command) -> bool:
-    """Unquoted words that read like a sentence rather than arguments."""
+def prose(command: Command, *, told: bool = False) -> bool:
+    """Unquoted words that read like a sentence rather than arguments; `told` asks for less."""
     words = [word.text for word in command.words[1:] if not word.quoted]
     plain = [word.lower().strip(".,:;!?") for word in words if re.fullmatch(r"[A-Za-z']+[.,:;!?]?", word)]
     stops = sum(word in STOP for word in plain)
     if any(word in STRONG_STOP for word in plain):
+        return True
+    if told and stops and len(plain) >= 2:
         return True
     return stops >= 2 or (bool(words) and words[-1].endswith("?") and len(plain) >= 2)
 

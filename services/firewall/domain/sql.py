@@ -141,11 +141,13 @@ _SETS_SERVER = re.compile(
 )
 """Settings of the whole server, and text that runs as a statement."""
 _CUT_SHORT = re.compile(
-    r"^[^'\";\n]{0,64}['\"]\s*\)*\s*(?:OR|AND|UNION|HAVING|ORDER\s+BY|\|\||&&|LIKE|RLIKE)\b[^\n]{1,400}"
+    r"^[^'\";\s]{0,40}(?:\s[^'\";\s]{0,40})?['\"]\s*\)*\s*(?:OR|AND|UNION|HAVING|ORDER\s+BY|\|\||&&|LIKE|RLIKE)\b[^\n]{1,400}"
     r"(?:--|#|/\*|['\"][^'\"\s]{0,32}['\"]?\s*=\s*['\"(]*[^'\"]{0,32}['\"]?\s*$)",
     re.IGNORECASE,
 )
-_CLOSED = re.compile(r"^[^'\";\n]{0,64}['\"]\s*\)*\s*(?:--|#|/\*)\s*\S{0,64}\s*$")
+_CLOSED = re.compile(
+    r"(?i)^\s*-?\d+\s*['\")]*\s*(?:or|and|union)\b|^[^'\";\n]{0,64}['\"]\s*\)*\s*(?:--|#|/\*)\s*\S{0,64}\s*$"
+)
 """What closes somebody else's string and goes on in their statement."""
 
 

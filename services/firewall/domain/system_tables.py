@@ -15,7 +15,8 @@ _FAR, _OPENS = K.NETWORK_FETCH, K.PRIVILEGE_ESCALATION
 
 ALWAYS_SYSTEM: dict[str, K] = {
     **dict.fromkeys(
-        ("sdelete", "sdelete64", "rundll32", "kexec", "lvreduce", "vgreduce", "tune2fs", "diskshadow", "aa-disable",
+        ("bootrec", "bootsect", "sdelete", "sdelete64", "rundll32", "kexec", "lvreduce", "vgreduce",
+         "tune2fs", "diskshadow", "aa-disable",
          "aa-teardown", "aa-complain", "xmrig", "minerd", "cpuminer", "tcpkill", "remove-adobject",
          "disable-computerrestore", "disable-windowsoptionalfeature", "remove-eventlog", "remove-mppreference",
          "remove-volume", "lvconvert",), _OFF),
@@ -25,7 +26,8 @@ ALWAYS_SYSTEM: dict[str, K] = {
     **dict.fromkeys(
         ("ntdsutil", "dsamain", "esentutl", "gcore", "secretsdump", "secretsdump.py", "rubeus", "sharphound",
          "bloodhound-python", "gsecdump", "nanodump", "linpeas", "linpeas.sh", "winpeas", "pspy64", "pypykatz",
-         "keyctl", "get-clipboard", "get-storedcredential", "get-secret", "convertfrom-securestring", "keepassxc-cli",
+         "keyctl", "kwallet-query", "get-clipboard", "get-storedcredential", "get-secret", "convertfrom-securestring",
+         "keepassxc-cli",
          "hashcat",
          "aircrack-ng", "kerbrute", "debugfs", "dsniff"), _TAKES),
     **dict.fromkeys(
@@ -114,6 +116,18 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
     "redis-cli": _lines((r"config\s+get\s+(?:requirepass|masterauth|\*)", _TAKES), (r"config\s+set\s+(?:dir"
         r"|dbfilename|requirepass)|"
                         r"\b(?:slaveof|replicaof|module\s+load)\b", _OFF)),
+    "at": _lines((r"-f\b", _STAYS)),
+    "modprobe": _lines((r"(?:^|\s)-\w*r", _OFF)),
+    "chattr": _lines((r"[+=-]\w*[ia]", _OPENS)),
+    "usermod": _lines((r"-s\s+\S*(?:nologin|false)", _OFF)),
+    "install": _lines((r"-m\s*[0-7]?[4267]\d{3}", _OPENS)),
+    "apt-key": _lines((r"\b(?:adv|add)\b", _OPENS)),
+    "npm": _lines((r"--registry[= ]https?://(?!registry\.npmjs\.org)", _FAR)),
+    "consul": _lines((r"kv\s+get\s.*(?:secret|-recurse)", _TAKES)),
+    "railway": _lines((r"\b(?:down|delete)\b", _OFF)),
+    "attrib": _lines((r"\+[hs]\b", _STAYS)),
+    **dict.fromkeys(("copy", "xcopy", "robocopy", "move", "wscript", "cscript", "start"), _lines((r"(?:^"
+        r"|\s)\\\\[\w.-]+\\", _FAR))),
     "chsh": _lines((r"\broot\b", _OPENS)),
     "xterm": _lines((r"-display\s+\S*[\w.]+:", _FAR)),
     **dict.fromkeys(("tailscale", "zerotier-cli", "wg-quick"), _lines((r"\b(?:up|ssh|funnel|serve|join)\b", _FAR))),
