@@ -39,6 +39,8 @@ class CallbackBody(Body):
 
     decision: Literal["approve", "reject"]
     reason: StrictStr = ""
+    approval_id: StrictStr = ""
+    """The approval meant, under the signature too, so that the decision decides no other one. Empty: not said."""
 
 
 def add_approvals(api: FastAPI, approvals: Approvals, policies: Policies, vault: Vault, clock: Clock) -> None:
@@ -87,6 +89,8 @@ def add_approvals(api: FastAPI, approvals: Approvals, policies: Policies, vault:
         if not verified(secret, timestamp, raw, signature, clock.now_us() // 1_000_000):
             raise refused
         body = _callback(raw)
+        if body.approval_id not in ("", approval_id):
+            raise Invalid("approval_id: is another approval's", param="approval_id")
         done = await approvals.resolve(
             approval.workspace_id, approval_id, _TO[body.decision], CALLBACK_ACTOR, _reason(body.reason)
         )

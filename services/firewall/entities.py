@@ -6,6 +6,7 @@ is asked when a rule is saved (does it exist?) and when such a rule decided a ca
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +20,10 @@ from services.firewall.domain.outcome import EntityRedaction, Judgement
 from services.firewall.domain.sanitize import PRESETS, document_text
 
 TIMEOUT_S = 5.0
+REDACTING_S_MAX = 10.0
+"""All questions of one evaluation together."""
+NAMES_MAX = 64
+"""Names of one question; the rules of a policy may name more together."""
 TEXTS_MAX = 1_000
 """Strings of one question; more are asked in turn."""
 
@@ -34,8 +39,11 @@ class Entities:
         named = {name: field for field, name in _named(rules)}
         if not named:
             return
-        unknown = (await self._ask(list(named), ())).unknown
-        if unknown:
+        names = list(named)
+        for start in range(0, len(names), NAMES_MAX):
+            unknown = (await self._ask(names[start : start + NAMES_MAX], ())).unknown
+            if not unknown:
+                continue
             field = named[unknown[0]]
             known = f"{', '.join(PRESETS)}, or the name of a guardrail entity"
             raise Invalid(f"{field}: must be one of {known}", param=field)
@@ -43,7 +51,16 @@ class Entities:
     async def redact(
         self, judgements: Sequence[Judgement], redactions: Sequence[EntityRedaction]
     ) -> tuple[Judgement, ...]:
-        """The judgements with the entities out of their arguments too. Raises Unavailable."""
+        """The judgements with the entities out of their arguments too. Raises Unavailable, if only for taking long."""
+        try:
+            async with asyncio.timeout(REDACTING_S_MAX):
+                return await self._redact(judgements, redactions)
+        except TimeoutError:
+            raise Unavailable("the guardrail took too long to redact", code="policy_unavailable") from None
+
+    async def _redact(
+        self, judgements: Sequence[Judgement], redactions: Sequence[EntityRedaction]
+    ) -> tuple[Judgement, ...]:
         texts: dict[int, str] = {}
         for redaction in redactions:
             value = json.loads(redaction.arguments_json)

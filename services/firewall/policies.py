@@ -118,16 +118,19 @@ class Policies:
         await self._published()
 
     async def history(self, workspace_id: str, policy_id: str, before: int | None, limit: int) -> list[HistoryRow]:
-        """Versions, newest first. Raises NotFound."""
+        """Versions, newest first, a deleted policy's too. Raises NotFound."""
         async with self._database.read() as conn:
-            await _found(conn, workspace_id, policy_id)
-            return await queries.policies.history_page(conn, workspace_id, policy_id, before, limit)
+            rows = await queries.policies.history_page(conn, workspace_id, policy_id, before, limit)
+            if not rows:
+                await _known(conn, workspace_id, policy_id)
+            return rows
 
     async def version(self, workspace_id: str, policy_id: str, version: int) -> HistoryRow:
-        """One version. Raises NotFound."""
+        """One version, a deleted policy's too. Raises NotFound."""
         async with self._database.read() as conn:
-            await _found(conn, workspace_id, policy_id)
             row = await queries.policies.history_version(conn, workspace_id, policy_id, version)
+            if row is None:
+                await _known(conn, workspace_id, policy_id)
         if row is None:
             raise NotFound(f"the firewall policy has no version {version}")
         return row
@@ -308,3 +311,9 @@ async def _found(conn: AsyncConnection, workspace_id: str, policy_id: str) -> St
     if stored is None:
         raise NotFound("no such firewall policy")
     return stored
+
+
+async def _known(conn: AsyncConnection, workspace_id: str, policy_id: str) -> None:
+    """Raises NotFound for a policy that never was."""
+    if not await queries.policies.history_page(conn, workspace_id, policy_id, None, 1):
+        raise NotFound("no such firewall policy")

@@ -197,6 +197,32 @@ async def test_a_callback_resolves_only_when_its_signature_is_right_and_fresh(
     assert (await call(signed("whsec-made-up", now_s, body)))[0] == 409
 
 
+async def test_a_callback_of_another_workspace_or_approval_and_a_late_one_resolve_nothing(
+    plane: Harness, approvals: Approvals
+) -> None:
+    for who, secret in (("w1/ADMIN", "whsec-ours"), ("w2/ADMIN", "whsec-theirs")):
+        assert (await plane.request("PUT", "/settings", {"webhook_secret": secret}, who=who))[0] == 200
+    approval_id, other = [await approvals.create(ASKER, "mcp", CAUSE, CALLS) for _ in range(2)]
+
+    async def call(of: str, secret: str, content: bytes) -> tuple[int, str]:
+        headers = signed(secret, plane.clock.now_us() // 1_000_000, content)
+        answer = await plane.client.post(f"/api/v1/firewall/approvals/{of}/callback", content=content, headers=headers)
+        return answer.status_code, str(answer.json().get("code") or answer.json()["data"]["state"])
+
+    plain = json.dumps({"decision": "approve"}).encode()
+    bound = json.dumps({"decision": "approve", "approval_id": approval_id}).encode()
+    assert await call(approval_id, "whsec-theirs", plain) == (401, "invalid_signature")
+    assert await call("0" * 24, "whsec-ours", plain) == (404, "not_found")
+    # A decision that names its approval decides no other one, however often its signature is sent.
+    assert (await call(other, "whsec-ours", bound))[0] == 422
+    assert await call(approval_id, "whsec-ours", bound) == (200, "approved")
+    assert (await call(approval_id, "whsec-ours", bound))[0] == 409
+    assert (await call(other, "whsec-ours", bound))[0] == 422
+    plane.clock.advance(3_601)
+    assert (await call(other, "whsec-ours", plain))[0] == 409
+    assert (await plane.request("GET", f"/approvals/{other}"))[1]["data"]["state"] == "expired"
+
+
 async def test_webhooks_are_signed_retried_with_back_off_and_never_follow_redirects(
     plane: Harness, approvals: Approvals, tmp_path: Path
 ) -> None:

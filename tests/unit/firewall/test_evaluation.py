@@ -22,6 +22,10 @@ from orca.guardrail.v1 import guardrail_pb2, guardrail_pb2_grpc
 from orca.ledger.v1 import ledger_pb2
 from services.common.errors import Unavailable
 from services.common.rpc.loopback import LoopbackServer
+from services.firewall import entities
+from services.firewall.domain.model import Sanitize
+from services.firewall.domain.outcome import EntityRedaction
+from services.firewall.domain.sanitize import CompiledSanitize
 from tests.unit.firewall.harness import Harness, harness
 
 PAY = {"tool_name_glob": "bank.pay", "verdict": "pending_approval", "label": "pay"}
@@ -149,6 +153,37 @@ async def test_a_guardrail_entity_is_redacted_by_the_guardrail_and_nothing_passe
             await plane.evaluate(("pay", json.dumps(given)))
         assert failed.value.code() is StatusCode.UNAVAILABLE
         assert (await plane.request("POST", "/policies", wrong))[0] == 503
+
+
+async def test_rules_may_name_more_entities_together_than_one_question_holds(tmp_path: Path) -> None:
+    server, asked = LoopbackServer(), []
+
+    class Counting(FakeGuardrail):
+        async def Redact(self, request: Any, context: Any) -> guardrail_pb2.RedactResponse:
+            asked.append(len(request.entities))
+            return guardrail_pb2.RedactResponse(unknown=[item for item in request.entities if item == "e_7_9"])
+
+    guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(Counting(), server)
+    rules = [
+        {"verdict": "sanitize", "sanitize": {"presets": [f"e_{n}_{m}" for m in range(10)]}, "priority": n}
+        for n in range(8)
+    ]
+    async with harness(tmp_path, guardrail=server) as plane:
+        status, body = await plane.request("POST", "/policies", {"name": "x", "rules": rules})
+        assert (status, body["param"], asked) == (422, "rules.7.sanitize.presets.9", [64, 16])
+        assert (await plane.request("POST", "/policies", {"name": "x", "rules": rules[:7]}))[0] == 200
+
+
+async def test_redaction_that_takes_too_long_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck:
+        async def Redact(self, request: Any, **options: Any) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(entities, "REDACTING_S_MAX", 0.01)
+    spec = CompiledSanitize(Sanitize(("iban",)))
+    with pytest.raises(Unavailable) as late:
+        await entities.Entities(Stuck()).redact((), (EntityRedaction(0, '{"a": "DE1"}', (spec,)),))
+    assert late.value.code == "policy_unavailable"
 
 
 async def test_a_runs_cost_is_reserved_settled_once_and_capped(plane: Harness) -> None:

@@ -80,6 +80,27 @@ async def test_a_call_is_judged_and_recorded_as_the_named_keys(plane: Harness) -
     assert keys == {"orca.decisions.v1": b"key_agent", "orca.firewall.v1": b"run-1"}
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/evaluate"), ("GET", f"/approvals/{'a' * 24}")])
+async def test_no_gateway_route_answers_without_an_admitted_key(plane: Harness, method: str, path: str) -> None:
+    plane.keys.add_key("off", is_firewall_gateway=True, enabled=False)
+    plane.keys.add_key("old", is_firewall_gateway=True, expires_at_unix_s=1)
+    plane.keys.add_key("gone", is_firewall_gateway=True, deleted=True)
+    for secret, status in {"tenant": 403, "off": 401, "old": 401, "gone": 401, "nobody": 401, " ": 401}.items():
+        assert (await plane.hook(method, path, {"tool_name": "x"}, secret=secret))[0] == status, secret
+
+
+async def test_an_approval_is_polled_by_its_own_workspaces_gateway_only(plane: Harness) -> None:
+    await plane.create(is_default=True, rules=[{"tool_name_glob": "pay", "verdict": "pending_approval"}])
+    _, body = await plane.hook("POST", "/evaluate", {"tool_name": "pay"})
+    path = f"/approvals/{body['data']['approval_id']}"
+    plane.keys.add_key("theirs", is_firewall_gateway=True, workspace_id="w2")
+    assert (await plane.hook("GET", path))[1]["data"]["state"] == "pending"
+    assert (await plane.hook("GET", path, secret="theirs"))[0] == 404
+    assert (await plane.hook("GET", path, secret="tenant"))[0] == 403
+    status, _ = await plane.hook("POST", "/evaluate", {"tool_name": "pay", "approval_id": path[11:]}, secret="theirs")
+    assert status == 404
+
+
 async def test_a_key_that_cannot_be_acted_for_does_not_exist(plane: Harness) -> None:
     plane.keys.add_key("off", enabled=False)
     plane.keys.add_key("foreign", workspace_id="w2")

@@ -174,8 +174,25 @@ async def test_only_a_gateway_key_reaches_the_gateway_and_it_acts_for_the_named_
                 assert answer.status_code == expected
         headers = {"Authorization": "Bearer gate"}
         assert (await http.get(f"{mcp.url}/api/v1/firewall/mcp", headers=headers)).status_code == 405
-        named = headers | {"X-Orca-Key-Id": "key_nobody"}
-        assert (await http.post(f"{mcp.url}/api/v1/firewall/mcp", headers=named)).status_code == 404
+        mcp.plane.keys.add_key("off", enabled=False)
+        mcp.plane.keys.add_key("old", expires_at_unix_s=1)
+        mcp.plane.keys.add_key("foreign", workspace_id="w2")
+        for key_id in ("key_nobody", "key_off", "key_old", "key_foreign"):
+            named = headers | {"X-Orca-Key-Id": key_id}
+            for method in ("POST", "GET", "DELETE"):
+                answer = await http.request(method, f"{mcp.url}/api/v1/firewall/mcp", headers=named)
+                assert answer.status_code == 404, (method, key_id)
+        for secret, fields in {
+            "g1": {"enabled": False},
+            "g2": {"expires_at_unix_s": 1},
+            "g3": {"deleted": True},
+        }.items():
+            mcp.plane.keys.add_key(secret, is_firewall_gateway=True, **fields)
+            refused = {"Authorization": f"Bearer {secret}"}
+            assert (await http.post(f"{mcp.url}/api/v1/firewall/mcp", headers=refused)).status_code == 401, fields
+        mcp.plane.keys.add_key("theirs", is_firewall_gateway=True, workspace_id="w2")
+    async with mcp.client(secret="theirs") as client:
+        assert (await client.list_tools()).tools == []
     strict = await mcp.plane.create(
         name="strict", rules=[{"tool_name_glob": "delete_all", "verdict": "deny", "label": "no"}]
     )

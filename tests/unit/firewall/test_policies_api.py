@@ -85,6 +85,19 @@ async def test_a_write_is_one_transaction_with_its_audit_row_and_event(plane: Ha
     assert (config.entity, config.entity_id, config.version) == ("firewall_policy", made["id"], 1)
 
 
+async def test_a_deleted_policys_history_stays_readable(plane: Harness) -> None:
+    made = await plane.create()
+    path = f"/policies/{made['id']}"
+    assert (await plane.request("DELETE", path))[0] == 200
+    assert (await plane.request("GET", path))[0] == 404
+    _, body = await plane.request("GET", f"{path}/history")
+    assert [(row["version"], row["operation"]) for row in body["data"]["items"]] == [(2, "delete"), (1, "create")]
+    assert (await plane.request("GET", f"{path}/diff?from=1&to=2"))[0] == 200
+    assert (await plane.request("GET", f"{path}/diff?from=1&to=3"))[0] == 404
+    assert (await plane.request("POST", f"{path}/revert", {"version": 1}))[0] == 404
+    assert (await plane.request("GET", f"{path}/history", who="w2/OWNER"))[0] == 404
+
+
 async def test_another_workspaces_policy_does_not_exist(plane: Harness) -> None:
     made = await plane.create()
     path = f"/policies/{made['id']}"
