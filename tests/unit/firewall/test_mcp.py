@@ -182,11 +182,12 @@ async def test_only_a_gateway_key_reaches_the_gateway_and_it_acts_for_the_named_
             for method in ("POST", "GET", "DELETE"):
                 answer = await http.request(method, f"{mcp.url}/api/v1/firewall/mcp", headers=named)
                 assert answer.status_code == 404, (method, key_id)
-        for secret, fields in {
+        refusals: dict[str, dict[str, Any]] = {
             "g1": {"enabled": False},
             "g2": {"expires_at_unix_s": 1},
             "g3": {"deleted": True},
-        }.items():
+        }
+        for secret, fields in refusals.items():
             mcp.plane.keys.add_key(secret, is_firewall_gateway=True, **fields)
             refused = {"Authorization": f"Bearer {secret}"}
             assert (await http.post(f"{mcp.url}/api/v1/firewall/mcp", headers=refused)).status_code == 401, fields
