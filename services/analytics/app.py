@@ -31,7 +31,7 @@ from services.analytics.replay import Replayed, replay
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.storage.blocks import BlockStore
 from services.analytics.storage.episodes import EpisodeStore
-from services.analytics.storage.tables import BLOCKS, METADATA, MIGRATIONS, OUTBOX
+from services.analytics.storage.tables import BLOCKS, MIGRATIONS, OUTBOX
 from services.analytics.storage.workspaces import WorkspaceStore
 from services.analytics.writer import BlockWriter
 from services.common.clock import Clock, SystemClock
@@ -146,7 +146,7 @@ async def rebuild(
     database = await Database.open(database_url, service="analytics")
     store = _store(settings)
     try:
-        await database.migrate(METADATA, MIGRATIONS)
+        await database.migrate(MIGRATIONS)
         await store.open()
         workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=settings.analytics_retention_days)
         eraser = Eraser(database, store, clock)
@@ -176,7 +176,7 @@ async def build(
     """Wires the service; opens and migrates its relational database. Raises Unavailable."""
     clock = clock or SystemClock()
     database = await Database.open(database_url, service="analytics")
-    await database.migrate(METADATA, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     store = _store(settings)
     replica = settings.replica_id or new_id("analytics")
     workspaces = Workspaces(WorkspaceStore(database), clock, retention_days=settings.analytics_retention_days)

@@ -31,7 +31,7 @@ from services.auth.ports import GrpcLedger, GrpcPolicies
 from services.auth.probe import ChannelProbe
 from services.auth.settings import AuthSettings
 from services.auth.storage.store import Store
-from services.auth.storage.tables import METADATA, MIGRATIONS, OUTBOX, USERS
+from services.auth.storage.tables import MIGRATIONS, OUTBOX, USERS
 from services.auth.watch import Settling, Watchers
 from services.common.clock import Clock, SystemClock
 from services.common.errors import NotFound, Unavailable
@@ -210,7 +210,7 @@ async def build(
         raise ValueError("ORCA_KEY_PEPPER must be set, at least 32 characters")
     box = CredentialBox(settings.channel_secret.get_secret_value())
     database = await Database.open(database_url, service="auth")
-    await database.migrate(METADATA, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     store = Store(database, clock)
     identity = Identity(store, settings.session_ttl_s)
     book = ChannelBook(store, box, echo=settings.echo_model)

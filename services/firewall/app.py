@@ -46,7 +46,7 @@ from services.firewall.redeeming import Redeemer
 from services.firewall.settings import FirewallSettings
 from services.firewall.simulation import Simulator
 from services.firewall.snapshot import Snapshot
-from services.firewall.storage.tables import MIGRATIONS, metadata, outbox
+from services.firewall.storage.tables import MIGRATIONS, outbox
 from services.firewall.vault import Vault
 from services.firewall.webhooks import Sender
 
@@ -105,7 +105,7 @@ async def build(
     auth = auth_pb2_grpc.AuthServiceStub(channels("auth"))
     gateway = Gateway(auth, settings.key_pepper.get_secret_value(), clock)
     database = await Database.open(database_url, service="firewall")
-    await database.migrate(metadata, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     snapshot = Snapshot(database, clock, max_age_s=settings.policy_snapshot_max_age_s)
     publisher = OutboxPublisher(database, outbox, log.producer("firewall"), clock)
     guardrail = guardrail_pb2_grpc.GuardrailServiceStub(channels("guardrail"))

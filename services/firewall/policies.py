@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.clock import Clock
 from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
-from services.common.key_names import KeyNames
+from services.common.key_names import KeyNames, refuse_while_named
 from services.common.storage import Database, HistoryRow, OutboxPublisher, bump, outbox_add
 from services.firewall import events
 from services.firewall.domain.drafts import Refused, admit_rules, admit_verdict, rule_from_json, rule_json, warnings
@@ -26,7 +26,6 @@ from services.firewall.storage.queries import Stored, StoredSettings
 from services.firewall.storage.tables import counter, outbox
 
 MAX_PER_WORKSPACE = 500
-_NAMED_MAX = 20
 NAME_MAX = 64
 _PLAIN = ("name", "enabled", "is_default", "shadow_mode")
 
@@ -104,11 +103,7 @@ class Policies:
     async def delete(self, workspace_id: str, policy_id: str, actor_id: str) -> None:
         """Refused with Conflict while keys name the policy. Raises NotFound, Unavailable."""
         await self.get(workspace_id, policy_id)
-        named = await self._keys.naming(workspace_id, policy_id)
-        if named:
-            listed = ", ".join(f"{name} ({key_id})" for key_id, name in named[:_NAMED_MAX])
-            more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
-            raise Conflict(f"the firewall policy is attached to keys: {listed}{more}", code="firewall_policy_in_use")
+        await refuse_while_named(self._keys, workspace_id, policy_id, noun="firewall policy")
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             revision = await bump(tx, counter)

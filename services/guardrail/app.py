@@ -32,7 +32,7 @@ from services.guardrail.rulings import MARGIN_MS, Rulings
 from services.guardrail.sealing import SecretBox
 from services.guardrail.settings import GuardrailSettings
 from services.guardrail.snapshot import Snapshot
-from services.guardrail.storage.tables import MIGRATIONS, metadata, outbox
+from services.guardrail.storage.tables import MIGRATIONS, outbox
 from services.guardrail.suppressions import Suppressions
 from services.guardrail.trials import Trials
 from services.guardrail.webhook import HttpWebhook
@@ -94,7 +94,7 @@ async def build(
     clock = clock or SystemClock()
     key = fingerprint_key(settings)
     database = await Database.open(database_url, service="guardrail")
-    await database.migrate(metadata, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     box = SecretBox(settings.rule_secret.get_secret_value(), key)
     snapshot = Snapshot(database, clock, box, max_age_s=settings.policy_snapshot_max_age_s)
     publisher = OutboxPublisher(database, outbox, log.producer("guardrail"), clock)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.clock import Clock
 from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
-from services.common.key_names import KeyNames
+from services.common.key_names import KeyNames, refuse_while_named
 from services.common.storage import Database, HistoryRow, OutboxPublisher, bump, outbox_add
 from services.guardrail import events
 from services.guardrail.domain.drafts import Limits, Refused, admit_rules
@@ -25,7 +25,6 @@ from services.guardrail.storage.queries import Stored
 from services.guardrail.storage.tables import counter, outbox
 
 MAX_PER_WORKSPACE = 500
-_NAMED_MAX = 20
 ID_MAX = 128
 
 
@@ -94,11 +93,7 @@ class Policies:
     async def delete(self, workspace_id: str, guardrail_id: str, actor_id: str) -> None:
         """Refused with Conflict while keys name the guardrail. Raises NotFound, Unavailable."""
         await self.get(workspace_id, guardrail_id)
-        named = await self._keys.naming(workspace_id, guardrail_id)
-        if named:
-            listed = ", ".join(f"{name} ({key_id})" for key_id, name in named[:_NAMED_MAX])
-            more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
-            raise Conflict(f"the guardrail is attached to keys: {listed}{more}", code="guardrail_in_use")
+        await refuse_while_named(self._keys, workspace_id, guardrail_id, noun="guardrail")
         now_us = self._clock.now_us()
         async with self._database.write() as tx:
             revision = await bump(tx, counter)

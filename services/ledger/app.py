@@ -29,7 +29,7 @@ from services.ledger.storage.reading import Reader
 from services.ledger.storage.redeeming import RedeemStore
 from services.ledger.storage.reversals import ReversalStore
 from services.ledger.storage.settling import SettlementStore
-from services.ledger.storage.tables import METADATA, MIGRATIONS, OUTBOX
+from services.ledger.storage.tables import MIGRATIONS, OUTBOX
 
 SPEND_BATCH_MAX = 2_000
 
@@ -84,7 +84,7 @@ async def build(
     """Opens and migrates the database, wires everything. Raises Unavailable."""
     clock = clock or SystemClock()
     database = await Database.open(database_url, service="ledger")
-    await database.migrate(METADATA, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     publisher = OutboxPublisher(database, OUTBOX, log.producer(new_id("ledger")), clock)
     notify = publisher.notify
     reader = Reader(database)

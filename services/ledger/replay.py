@@ -21,7 +21,7 @@ from services.ledger.consumers import parse
 from services.ledger.events import SPEND
 from services.ledger.storage.parking import Parked
 from services.ledger.storage.replaying import ReplayStore
-from services.ledger.storage.tables import METADATA, MIGRATIONS
+from services.ledger.storage.tables import MIGRATIONS
 from services.ledger.storage.tally import SpendEvent
 
 BATCH_MAX = 2_000
@@ -43,7 +43,7 @@ async def replay(log: EventLog, database_url: str, clock: Clock, *, quiet_s: flo
     """Rebuilds the ledger's tables; the log is started, its topics exist."""
     database = await Database.open(database_url, service="ledger")
     try:
-        await database.migrate(METADATA, MIGRATIONS)
+        await database.migrate(MIGRATIONS)
         store = ReplayStore(database)
         if not await store.empty():
             raise Conflict("the ledger's tables are not empty; a replay never overwrites")

@@ -25,7 +25,7 @@ from services.analytics.domain.run_ids import mint_run_id
 from services.analytics.erasing import Erasures
 from services.analytics.feeds import Feeds
 from services.analytics.storage.blocks import BlockStore
-from services.analytics.storage.tables import METADATA, MIGRATIONS
+from services.analytics.storage.tables import MIGRATIONS
 from services.analytics.storage.workspaces import WorkspaceStore
 from services.analytics.writer import BlockWriter
 from services.common.clock import SystemClock
@@ -219,7 +219,7 @@ async def run(batches: int, rows: int) -> None:
         store = ClickHouseStore(url=None, path=Path(folder) / "chdb", query_timeout_s=120)
         await store.open()
         database = await Database.open(f"sqlite:///{folder}/analytics.db", service="analytics")
-        await database.migrate(METADATA, MIGRATIONS)
+        await database.migrate(MIGRATIONS)
         await ingest(store, database, batches)
         for table in ("requests", "firewall_events", "matches", "spend", "runs"):
             await store.command(f"TRUNCATE TABLE {table}")

@@ -78,7 +78,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def rig(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Rig]:
     plane: Plane = request.param
     database = await Database.open(url, service=plane.service)
-    await database.migrate(plane.tables.metadata, plane.tables.MIGRATIONS)
+    await database.migrate(plane.tables.MIGRATIONS)
     yield Rig(plane, database)
     await database.close()
 

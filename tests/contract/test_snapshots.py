@@ -118,7 +118,7 @@ async def rig(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Rig]:
     plane: Plane = request.param
     database = await Cut.open(url, service=plane.service)
     assert isinstance(database, Cut)
-    await database.migrate(plane.tables.metadata, plane.tables.MIGRATIONS)
+    await database.migrate(plane.tables.MIGRATIONS)
     clock = ManualClock()
     yield Rig(plane, database, clock, plane.make(database, clock))
     await database.close()
@@ -196,7 +196,7 @@ async def test_a_start_without_a_database_ends_up_current_once_it_is_back(rig: R
 async def test_the_firewalls_settings_follow_with_its_policies(url: str) -> None:
     plane = PLANES[1]
     database = await Database.open(url, service=plane.service)
-    await database.migrate(plane.tables.metadata, plane.tables.MIGRATIONS)
+    await database.migrate(plane.tables.MIGRATIONS)
     snapshot = firewall.Snapshot(database, ManualClock(), max_age_s=MAX_AGE_S)
     async with database.write() as tx:
         stored = firewall_queries.StoredSettings("w1", Settings(observe_mode=True), version=1)

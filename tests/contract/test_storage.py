@@ -66,7 +66,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
     database = await Database.open(url, service="demo")
-    assert await database.migrate(METADATA, MIGRATIONS) == 1
+    assert await database.migrate(MIGRATIONS) == 1
     yield database
     await database.close()
 
@@ -86,12 +86,12 @@ async def test_an_upsert_inserts_and_then_overwrites_the_row_of_its_key(database
 
 
 async def test_migrations_run_once(database: Database) -> None:
-    assert await database.migrate(METADATA, MIGRATIONS) == 0
+    assert await database.migrate(MIGRATIONS) == 0
 
 
 async def test_concurrent_migrators_apply_each_number_once(url: str) -> None:
     databases = [await Database.open(url, service="demo") for _ in range(3)]
-    applied = await asyncio.gather(*(database.migrate(METADATA, MIGRATIONS) for database in databases))
+    applied = await asyncio.gather(*(database.migrate(MIGRATIONS) for database in databases))
     assert sorted(applied) == [0, 0, 1]
     for database in databases:
         await database.close()

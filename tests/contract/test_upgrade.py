@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.analytics.clickhouse.migrations import MIGRATIONS as COLUMN_STORE
-from services.common.storage import Database
+from services.common.storage import Database, Migration
 from tests.support.postgres import Postgres
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures/foundation"
@@ -51,11 +51,11 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Upgraded, Upgr
     return filled, lambda service: f"sqlite:///{tmp_path / f'{service}-new.db'}"
 
 
-def tables_of(service: str) -> tuple[sa.MetaData, Any]:
-    """(metadata, migrations), with every module that adds a table to them."""
+def migrations_of(service: str) -> tuple[Migration, ...]:
+    """The service's migrations, with every module that adds a table to them."""
     importlib.import_module(f"services.{service}.app")
-    tables = importlib.import_module(f"services.{service}.storage.tables")
-    return getattr(tables, "METADATA", None) or tables.metadata, tables.MIGRATIONS
+    migrations: tuple[Migration, ...] = importlib.import_module(f"services.{service}.storage.tables").MIGRATIONS
+    return migrations
 
 
 def shape(conn: sa.Connection) -> dict[str, Any]:
@@ -86,13 +86,13 @@ async def inspect(database: Database, look: Callable[[sa.Connection], Any]) -> A
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_foundations_database_becomes_todays(service: str, urls: tuple[Upgraded, Upgraded]) -> None:
-    metadata, migrations = tables_of(service)
+    migrations = migrations_of(service)
     old = await Database.open(urls[0](service), service=service)
     fresh = await Database.open(urls[1](service), service=service)
     before: Rows = await inspect(old, rows)
     assert {table for table, found in before.items() if found} >= FILLED[service]
-    assert await old.migrate(metadata, migrations) == len(migrations) - 1
-    await fresh.migrate(metadata, migrations)
+    assert await old.migrate(migrations) == len(migrations) - 1
+    await fresh.migrate(migrations)
     assert await inspect(old, shape) == await inspect(fresh, shape)
     after: Rows = await inspect(old, rows)
     kept = {
@@ -101,7 +101,7 @@ async def test_the_foundations_database_becomes_todays(service: str, urls: tuple
         if before[table] and table != "schema_migrations"
     }
     assert kept == {table: before[table] for table in kept}
-    assert await old.migrate(metadata, migrations) == 0
+    assert await old.migrate(migrations) == 0
     await old.close()
     await fresh.close()
 
@@ -109,10 +109,10 @@ async def test_the_foundations_database_becomes_todays(service: str, urls: tuple
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_release_before_can_go_on_writing(service: str, urls: tuple[Upgraded, Upgraded]) -> None:
     """While replicas are replaced, old ones write rows that know nothing of what was added."""
-    metadata, migrations = tables_of(service)
+    migrations = migrations_of(service)
     database = await Database.open(urls[0](service), service=service)
     before: Rows = await inspect(database, rows)
-    await database.migrate(metadata, migrations)
+    await database.migrate(migrations)
 
     def write_again(conn: sa.Connection) -> None:
         for table, found in before.items():

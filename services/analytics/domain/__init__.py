@@ -1,1 +1,1 @@
-"""Pure rules of analytics: blocks, rows, feeds, run ids, time lines."""
+"""Pure rules of analytics: blocks, rows, feeds, run ids, anomalies."""

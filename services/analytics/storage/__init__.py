@@ -1,1 +1,1 @@
-"""The relational side of analytics: block bounds."""
+"""The relational side of analytics: block bounds, workspaces, anomaly episodes, erasures."""

@@ -56,10 +56,10 @@ class Database:
             raise Unavailable(f"the database of {service} cannot be reached ({type(error).__name__})") from None
         return database
 
-    async def migrate(self, metadata: sa.MetaData, migrations: Sequence[Migration]) -> int:
+    async def migrate(self, migrations: Sequence[Migration]) -> int:
         """Applies missing migrations under a lock; returns how many."""
         async with self.write() as tx:
-            return await tx.run_sync(apply, metadata, tuple(migrations), self._service)
+            return await tx.run_sync(apply, migrations, self._service)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:

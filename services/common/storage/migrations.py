@@ -1,13 +1,13 @@
 """Numbered migrations, applied in order under a lock, recorded in `schema_migrations`.
 
-Number 1 creates the metadata's tables; later numbers bring what an older number 1 did not have, and find it there on a
+Number 1 creates the service's tables; later numbers bring what an older number 1 did not have, and find it there on a
 new database. A number is never edited once released. Replicas of the release before go on writing while the new ones
 start: what is added is nullable or has a default, and is removed no sooner than two releases later (docs/upgrade.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -38,9 +38,8 @@ def add_missing(conn: sa.Connection, table: sa.Table) -> None:
             index.create(conn)
 
 
-def apply(conn: sa.Connection, metadata: sa.MetaData, migrations: tuple[Migration, ...], service: str) -> int:
+def apply(conn: sa.Connection, migrations: Sequence[Migration], service: str) -> int:
     """Applies what is missing; returns how many. The caller's transaction makes it all or nothing."""
-    del metadata
     if conn.dialect.name == "postgresql":
         key = int.from_bytes(service.encode()[:4].ljust(4, b"\0"), "big") & 0x7FFFFFFF
         conn.execute(sa.text("SELECT pg_advisory_xact_lock(:space, :key)"), {"space": _LOCK_SPACE, "key": key})

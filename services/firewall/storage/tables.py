@@ -1,4 +1,7 @@
-"""Tables: policies in their current state, their history, settings, approvals, the outbox and the change counter."""
+"""Tables: policies, their history, settings, approvals, counters of rules, webhooks due, outbox, change counter.
+
+`postures.py` and `mcp.py` add theirs to the same metadata.
+"""
 
 from __future__ import annotations
 

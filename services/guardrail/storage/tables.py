@@ -1,6 +1,8 @@
 """Tables: guardrails in their current state, their history, webhooks' secrets, suppressions, outbox, change counter.
 
-A rule's secret outlives the rule while its guardrail lives, so that reverting brings a working rule back."""
+`postures.py` adds its own to the same metadata. A rule's secret outlives the rule while its guardrail lives, so that
+reverting brings a working rule back.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from services.analytics.http_api import build_api
 from services.analytics.processors import collect
 from services.analytics.storage.blocks import BlockStore
 from services.analytics.storage.episodes import EpisodeStore
-from services.analytics.storage.tables import METADATA, MIGRATIONS, OUTBOX
+from services.analytics.storage.tables import MIGRATIONS, OUTBOX
 from services.analytics.storage.workspaces import WorkspaceStore
 from services.analytics.writer import BlockWriter
 from services.common.errors import Unauthorized
@@ -170,6 +170,6 @@ async def orca(session_store: ClickHouseStore, tmp_path: Path) -> AsyncIterator[
         # TRUNCATE also forgets deduplication tokens, so that tests do not see each other's blocks.
         await session_store.command(f"TRUNCATE TABLE {table}")
     database = await Database.open(f"sqlite:///{tmp_path / 'analytics.db'}", service="analytics")
-    await database.migrate(METADATA, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     yield Fixture(session_store, database)
     await database.close()

@@ -17,7 +17,7 @@ from services.auth.audit_file import Verdict, verify
 from services.auth.consumers import AuditChain
 from services.auth.domain.audit import GENESIS, Link, first_break, row_hash
 from services.auth.storage.store import Store
-from services.auth.storage.tables import METADATA, MIGRATIONS
+from services.auth.storage.tables import MIGRATIONS
 from services.common.clock import SystemClock
 from services.common.errors import Invalid
 from services.common.eventlog import topics
@@ -114,7 +114,7 @@ def event(clock: ManualClock, verb: str) -> bytes:
 
 async def test_events_are_chained_in_log_order_and_repetitions_change_nothing(tmp_path: Path) -> None:
     database = await Database.open(f"sqlite:///{tmp_path / 'auth.db'}", service="auth")
-    await database.migrate(METADATA, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     clock = ManualClock()
     handle = AuditChain(database)
     verbs = ["token_create", "guardrail_update", "token_delete"]

@@ -26,7 +26,7 @@ from services.guardrail.ports import Question, Webhook
 from services.guardrail.rulings import Rulings
 from services.guardrail.sealing import SecretBox
 from services.guardrail.snapshot import Snapshot
-from services.guardrail.storage.tables import MIGRATIONS, metadata, outbox
+from services.guardrail.storage.tables import MIGRATIONS, outbox
 from services.guardrail.suppressions import Suppressions
 from services.guardrail.trials import Trials
 from services.guardrail.webhook import HttpWebhook
@@ -157,7 +157,7 @@ class Harness:
 async def harness(directory: Path, asked: Webhook | None = None) -> AsyncIterator[Harness]:
     """A fresh service. `asked`: what answers for webhooks instead of real ones."""
     database = await Database.open(f"sqlite:///{directory}/guardrail.db", service="guardrail")
-    await database.migrate(metadata, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     clock = ManualClock()
     box = SecretBox("", KEY)
     snapshot = Snapshot(database, clock, box, max_age_s=60.0)

@@ -22,7 +22,7 @@ from services.ledger.storage.reading import Reader
 from services.ledger.storage.redeeming import RedeemStore
 from services.ledger.storage.reversals import ReversalStore
 from services.ledger.storage.settling import SettlementStore
-from services.ledger.storage.tables import ACCOUNTS, METADATA, MIGRATIONS, OUTBOX
+from services.ledger.storage.tables import ACCOUNTS, MIGRATIONS, OUTBOX
 from tests.support.clock import ManualClock
 
 TTL_S = 30.0
@@ -77,7 +77,7 @@ class Ledger:
 
 async def open_ledger(url: str, clock: ManualClock) -> Ledger:
     database = await Database.open(url, service="ledger")
-    await database.migrate(METADATA, MIGRATIONS)
+    await database.migrate(MIGRATIONS)
     reader = Reader(database)
     reversals = ReversalStore(database, clock, GRACE_S)
 
