@@ -39,7 +39,7 @@ def events() -> list[Envelope]:
     return found
 
 
-def bounds(begin: int | None, end: int | None) -> dict[str, int]:
+def bounds(begin: int | None, end: int | None) -> dict[str, Any]:
     given = {"from": begin, "to": end}
     return {name: MIDNIGHT_S + value for name, value in given.items() if value is not None}
 
