@@ -146,7 +146,7 @@ async def test_runs_page_by_their_last_event_however_their_rows_lie(orca: Fixtur
         and NOW_S + at_s < wanted.get("to", 2**40)
     ]
     found: list[str] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         listing = await orca.get(RUNS, limit=7, **wanted, **cursor)
         found += [item["run_id"] for item in listing["items"]]

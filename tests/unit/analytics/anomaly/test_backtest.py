@@ -201,8 +201,15 @@ def test_the_week_is_local(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "tz", "message"),
     [
-        ("", "UTC", "fewer than half"),
-        ("timestamp,value\nfoo,1\nbar,2\n2024-01-01,1\n", "UTC", "fewer than half"),
+        ("", "UTC", "there are no lines"),
+        ("timestamp,value\nfoo,1\nbar,2\n2024-01-01,1\n", "UTC", r"line 2, column 1 \(timestamp\): is no time"),
+        (
+            "timestamp;value\n2024-01-01;x\n2024-01-02;y\n2024-01-03;1\n",
+            "UTC",
+            r"line 2, column 2 \(value\): is no num",
+        ),
+        ("id,time,n,value\n\n1,2024-01-01,x,1\n2,2024-01-02\n3\n4,x\n", "UTC", r"line 4, column 4: is missing"),
+        ("2024-01-01,1\n", "UTC", "there is one row"),
         ("2024-01-01,1\n2024-01-01,2\n", "UTC", "same timestamp"),
         ("1,2\n", "Mars/Olympus", "time zone"),
         ("1970-01-02,1\n2199-01-01,2\n", "UTC", "spans"),
@@ -211,6 +218,36 @@ def test_the_week_is_local(tmp_path: Path) -> None:
 def test_what_is_no_history_is_refused(tmp_path: Path, text: str, tz: str, message: str) -> None:
     with pytest.raises(Invalid, match=message):
         backtest(tmp_path / "h.csv", text, tz=tz)
+
+
+def test_dialects_give_the_same_scores(tmp_path: Path) -> None:
+    at = times(3, 3600)
+    values = counts(at, 200) + 0.5
+    values[400] *= 5
+    pairs = list(zip(at, values, strict=True))
+    plain = backtest(tmp_path / "a.csv", "\n".join(f"{second},{value}" for second, value in pairs))
+    dialects = {
+        "semicolons and decimal commas": "Zeit;Wert\n" + "\n".join(f"{s};{str(v).replace('.', ',')}" for s, v in pairs),
+        "milliseconds, tabs": "\n".join(f"{s * 1000}\t{v}" for s, v in pairs),
+        "value first": "requests,when\n" + "\n".join(f"{v},{s}" for s, v in pairs),
+        "quoted, offset": "\n".join(f'"{iso(s)}+00:00","{v}"' for s, v in pairs),
+        "value of another name": "timestamp,cpu\n" + "\n".join(f"{iso(s)}Z,{v}" for s, v in pairs),
+    }
+    for name, text in dialects.items():
+        found = backtest(tmp_path / "b.csv", text)
+        assert (name, [{**line, "timestamp": ""} for line in found]) == (
+            name, [{**line, "timestamp": ""} for line in plain],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("empty", ["", "NaN", "null", "N/A", "-1", "inf", "unknown"])
+def test_a_bucket_without_a_number_has_no_value_and_no_score(tmp_path: Path, empty: str) -> None:
+    at = times(2, 3600)
+    rows = [f"{second},{int(value)}" for second, value in zip(at, counts(at, 200), strict=True)]
+    rows[300] = f"{at[300]},{empty}"
+    lines = backtest(tmp_path / "h.csv", "\n".join(rows))
+    assert [lines[300][name] for name in ("value", "score", "anomalous")] == [None, None, False]
+    assert [line["value"] is None for line in lines].count(True) == 1
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
