@@ -20,12 +20,13 @@ from services.common.key_names import AuthKeyNames
 from services.common.networks import parse_networks
 from services.common.rpc import RpcServer
 from services.common.storage import Database, OutboxPublisher
-from services.guardrail.domain import gate, secrets
+from services.guardrail.domain import databases, gate, secrets
 from services.guardrail.domain.attack import scorer
 from services.guardrail.domain.draft_fields import MIN_TIMEOUT_MS, Limits
 from services.guardrail.grpc_server import GuardrailServicer
 from services.guardrail.http_api import build_api
 from services.guardrail.judging import RelayJudge
+from services.guardrail.kept import Directory
 from services.guardrail.policies import Policies
 from services.guardrail.recorded import Recorded
 from services.guardrail.rulings import MARGIN_MS, Rulings
@@ -58,10 +59,10 @@ class App:
         guardrail_pb2_grpc.add_GuardrailServiceServicer_to_server(self.servicer, server)
 
     async def start(self) -> None:
-        """Compiles the catalogue's automata, loads the snapshot and starts polling and publishing.
+        """Loads or compiles the catalogue's automata, loads the snapshot and starts polling and publishing.
 
-        The automaton of attacks takes seconds, so it is compiled behind the start; a guardrail that has such a rule
-        waits for its own compilation.
+        Compiling the automaton of attacks takes seconds, so that happens behind the start; a guardrail that has such
+        a rule waits for its own.
         """
         await asyncio.gather(*(asyncio.to_thread(warm) for warm in (gate.warm, secrets.warm)))
         await self.snapshot.start()
@@ -92,6 +93,8 @@ async def build(
 ) -> App:
     """Opens and migrates the database, wires everything. Raises Unavailable, or ValueError on a missing secret."""
     clock = clock or SystemClock()
+    kept = settings.automata_dir.strip()
+    databases.keep_in(Directory(kept) if kept else None)
     key = fingerprint_key(settings)
     database = await Database.open(database_url, service="guardrail")
     await database.migrate(MIGRATIONS)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.guardrail.domain.databases import database
+
 try:
     import hyperscan
 except ImportError:  # the wheel exists for the platforms we ship; elsewhere the confirming engine works alone
@@ -54,12 +56,9 @@ class Automaton:
 
     def __init__(self, patterns: Sequence[tuple[str, bool]]) -> None:
         """`patterns` are (expression, ignore case); a pattern's number is its place."""
-        self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        self._database.compile(
-            expressions=[pattern.encode("ascii") for pattern, _ in patterns],
-            ids=list(range(len(patterns))),
-            flags=[hyperscan.HS_FLAG_CASELESS if ignore_case else 0 for _, ignore_case in patterns],
-            elements=len(patterns),
+        self._database: Any = database(
+            [pattern.encode("ascii") for pattern, _ in patterns],
+            [hyperscan.HS_FLAG_CASELESS if ignore_case else 0 for _, ignore_case in patterns],
         )
         self._local = threading.local()
 

@@ -21,6 +21,7 @@ import re2
 
 from services.guardrail.domain.attack.feature import Feature
 from services.guardrail.domain.attack.features import all_features
+from services.guardrail.domain.databases import database
 
 MAX_HITS = 400
 """Occurrences of one part considered in one text."""
@@ -61,11 +62,7 @@ class HyperscanParts:
         import hyperscan
 
         self._hyperscan = hyperscan
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        expressions = [part.encode() for part in parts]
-        self._database.compile(
-            expressions=expressions, ids=list(range(len(parts))), elements=len(parts), flags=[0] * len(parts)
-        )
+        self._database = database([part.encode() for part in parts], [0] * len(parts))
         self._local = threading.local()
 
     def scan(self, data: bytes) -> Mapping[int, Sequence[int]]:
