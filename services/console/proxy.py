@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -25,6 +25,9 @@ from services.console.routes import wire_target
 log = logging.getLogger("orca.console")
 
 BODY_TIMEOUT_S = 60.0
+BODIES_BYTES_MAX = 256 * 1024 * 1024
+"""Of all bodies at once that are larger than `SMALL_BYTES`."""
+SMALL_BYTES = 64 * 1024
 DOCUMENT_TIMEOUT_S = 5.0
 READY_TIMEOUT_S = 2.0
 HOP_BY_HOP = frozenset(
@@ -52,6 +55,8 @@ class Proxy:
     def __init__(self, upstreams: Mapping[str, httpx.AsyncClient], trusted: Sequence[Network] = ()) -> None:
         self._upstreams = upstreams
         self._trusted = tuple(trusted)
+        self._held = 0
+        """Bytes of large bodies that are read or sent on."""
 
     async def forward(self, service: str, request: Request, raw_path: bytes, send: Send) -> None:
         """Sends the service's answer.
@@ -59,9 +64,24 @@ class Proxy:
         Raises, before anything was sent: Unavailable, BadRequest, 408 or 413 as OrcaError, ClientDisconnect. Raises
         httpx.TransportError when the answer breaks off: the caller must not see a short answer as a whole one.
         """
-        body = await read_body(request)
         client = self._upstreams[service]
-        answer = await self._ask(service, client, request, raw_path, body)
+        counted = 0
+
+        def count(size: int) -> None:
+            nonlocal counted
+            if size <= SMALL_BYTES:
+                return
+            # Nobody has logged in yet, and a body's own bound says nothing of their number.
+            if self._held + size - counted > BODIES_BYTES_MAX:
+                raise Unavailable("too many large requests are under way", retry_after_s=1.0)
+            self._held += size - counted
+            counted = size
+
+        try:
+            body = await read_body(request, count)
+            answer = await self._ask(service, client, request, raw_path, body)
+        finally:
+            self._held -= counted
         try:
             headers = _answered(answer, client.base_url)
             await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
@@ -125,8 +145,9 @@ class Proxy:
             await client.aclose()
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body. Raises 413 beyond the limit, 408 when it does not arrive, ClientDisconnect when it is cut."""
+async def read_body(request: Request, count: Callable[[int], None]) -> bytes:
+    """The whole body; `count` is told its size as it grows. Raises 413 beyond the limit, 408 when it does not arrive,
+    ClientDisconnect when it is cut, and what `count` raises."""
     announced = request.headers.get("content-length", "0")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > BODY_MAX_BYTES:
         raise _too_large()
@@ -138,6 +159,7 @@ async def read_body(request: Request) -> bytes:
                 size += len(chunk)
                 if size > BODY_MAX_BYTES:
                     raise _too_large()
+                count(size)
                 chunks.append(chunk)
     except TimeoutError:
         raise OrcaError("the body did not arrive in time", code="request_timeout", status=408) from None

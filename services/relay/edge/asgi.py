@@ -19,6 +19,7 @@ from services.common.tracing import TRACEPARENT, SpanKind, enabled, span
 from services.relay.domain.identity import MAX_ID_CHARS
 from services.relay.edge.incoming import Incoming, Receive
 from services.relay.edge.reply import Reply, Send
+from services.relay.limits.bodies import BodyRoom
 from services.relay.pipeline.metrics import IN_FLIGHT
 
 log = logging.getLogger("orca.relay")
@@ -55,6 +56,7 @@ class RelayAsgi:
         self._chat = chat
         self._lists = lists
         self._ready = ready
+        self._bodies = BodyRoom()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -73,7 +75,8 @@ class RelayAsgi:
         if scope["type"] != "http":
             return
         request_id = new_id("req")
-        incoming = Incoming(scope, receive)
+        held = self._bodies.enter()
+        incoming = Incoming(scope, receive, held)
         headers = {"x-orca-request-id": request_id}
         caller_id = incoming.headers.get("x-request-id", "")
         if caller_id and len(caller_id) <= MAX_ID_CHARS and caller_id.isascii() and caller_id.isprintable():
@@ -93,6 +96,7 @@ class RelayAsgi:
             log.exception("request failed", extra={"request_id": request_id, "error_class": type(error).__name__})
             await reply.error(OrcaError("internal error", code="internal_error", type="api_error"))
         finally:
+            held.release()
             self._in_flight -= 1
             IN_FLIGHT.dec()
             if not self._in_flight:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from services.common.errors import OrcaError
+from services.relay.limits.bodies import HeldBody
 
 BODY_TIMEOUT_S = 60.0
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -19,8 +20,9 @@ class ClientGone(Exception):
 class Incoming:
     """Headers (lower-case names; the first of a repeated one counts), peer and body."""
 
-    def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], receive: Receive, held: HeldBody) -> None:
         self._receive = receive
+        self._held = held
         self.headers: dict[str, str] = {}
         self.forwarded_for: list[str] = []
         for raw_name, raw_value in scope["headers"]:
@@ -31,26 +33,27 @@ class Incoming:
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
 
-    async def body(self, limit_bytes: int, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
+    async def body(self, limit_bytes: int, owner: str, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
         """The whole body. Raises 413 `request_too_large` above the limit, 408 `request_timeout` when it does not come
-        in time, ClientGone on a cut request."""
+        in time, ClientGone on a cut request, 429 or 503 when the owner's, or all, large bodies are too many."""
         declared = self.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._read(limit_bytes)
+                return await self._read(limit_bytes, owner)
         except TimeoutError:
             raise OrcaError(
                 "the body did not arrive in time", code="request_timeout", status=408, type="invalid_request_error"
             ) from None
 
-    async def _read(self, limit_bytes: int) -> bytes:
+    async def _read(self, limit_bytes: int, owner: str) -> bytes:
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             body: bytes = message.get("body", b"")
             if len(body) > limit_bytes:
                 raise _too_large(limit_bytes)
+            self._held.grow(owner, len(body))
             return body
         parts, size = [], 0
         while message["type"] == "http.request":
@@ -58,6 +61,7 @@ class Incoming:
             size += len(parts[-1])
             if size > limit_bytes:
                 raise _too_large(limit_bytes)
+            self._held.grow(owner, size)
             if not message.get("more_body"):
                 return b"".join(parts)
             message = await self._receive()

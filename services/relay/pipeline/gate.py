@@ -82,7 +82,7 @@ class Gate:
         """Checks 1 to 5. On success the exchange holds a concurrency slot that its owner must release."""
         await self.identify(x, incoming)
         self._read_headers(x, incoming)
-        body = parse_body(raw := await incoming.body(self._max_body_bytes))
+        body = parse_body(raw := await incoming.body(self._max_body_bytes, x.key.key.key_id))
         validate(body)
         x.body, x.body_bytes, x.raw_body = body, len(raw), raw
         if x.key.workspace.capture_consent_version:

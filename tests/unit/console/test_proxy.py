@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from services.common.http import BODY_MAX_BYTES
+from services.console import proxy
 from tests.unit.console.harness import PEER, Down, console, get_scope, raw_status
 
 
@@ -19,6 +21,29 @@ async def test_method_path_query_and_body_reach_the_owner() -> None:
     assert (data["service"], data["method"], data["path"], data["query"], data["body"]) == (
         "auth", "PUT", "/api/channel/a/b c", "x=1&x=%2F&y", '{"a": 1}',
     )  # fmt: skip
+
+
+async def test_large_bodies_at_once_are_bounded_and_small_ones_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "BODIES_BYTES_MAX", 3 * proxy.SMALL_BYTES)
+    large = b"x" * 2 * proxy.SMALL_BYTES
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield large
+        arrived.set()
+        await go_on.wait()
+        yield b"!"
+
+    async with console() as (_, caller):
+        first = asyncio.create_task(caller.post("/api/token", content=slow()))
+        await arrived.wait()
+        refused = await caller.post("/api/token", content=large)
+        small = await caller.post("/api/token", content=large[: proxy.SMALL_BYTES])
+        go_on.set()
+        assert len((await first).json()["data"]["body"]) == len(large) + 1
+        after = await caller.post("/api/token", content=large)
+    assert (refused.status_code, refused.json()["code"]) == (503, "service_unavailable")
+    assert (small.status_code, after.status_code) == (200, 200)
 
 
 async def test_headers_of_one_hop_stop_here_and_the_peer_is_the_sockets() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from services.common.errors import OrcaError
 from services.relay.edge.incoming import ClientGone, Incoming
+from services.relay.limits.bodies import BodyRoom
 
 
 def part(body: bytes, *, more: bool) -> dict[str, Any]:
@@ -25,12 +26,12 @@ def incoming(*messages: dict[str, Any], length: str = "") -> Incoming:
         return message if message is not None else await asyncio.get_running_loop().create_future()
 
     headers = [(b"content-length", length.encode())] if length else []
-    return Incoming({"headers": headers, "client": ("127.0.0.1", 1)}, receive)
+    return Incoming({"headers": headers, "client": ("127.0.0.1", 1)}, receive, BodyRoom().enter())
 
 
 async def test_a_body_comes_whole_or_in_parts() -> None:
-    assert await incoming(part(b"abc", more=False)).body(3) == b"abc"
-    assert await incoming(part(b"ab", more=True), part(b"c", more=False)).body(3) == b"abc"
+    assert await incoming(part(b"abc", more=False)).body(3, "key_1") == b"abc"
+    assert await incoming(part(b"ab", more=True), part(b"c", more=False)).body(3, "key_1") == b"abc"
 
 
 @pytest.mark.parametrize(
@@ -47,10 +48,10 @@ async def test_what_is_too_large_or_does_not_come_is_refused(
     messages: list[dict[str, Any]], length: str, refusal: tuple[int, str]
 ) -> None:
     with pytest.raises(OrcaError) as refused:
-        await incoming(*messages, length=length).body(3, timeout_s=0.01)
+        await incoming(*messages, length=length).body(3, "key_1", timeout_s=0.01)
     assert (refused.value.status, refused.value.code) == refusal
 
 
 async def test_a_client_that_leaves_before_its_end_is_gone() -> None:
     with pytest.raises(ClientGone):
-        await incoming(part(b"a", more=True), {"type": "http.disconnect"}).body(3)
+        await incoming(part(b"a", more=True), {"type": "http.disconnect"}).body(3, "key_1")
