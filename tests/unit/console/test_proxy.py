@@ -35,13 +35,14 @@ async def test_large_bodies_at_once_are_bounded_and_small_ones_pass(monkeypatch:
         yield b"!"
 
     async with console() as (_, caller):
-        first = asyncio.create_task(caller.post("/api/token", content=slow()))
+        first = asyncio.create_task(caller.put("/api/channel/a", content=slow()))
         await arrived.wait()
-        refused = await caller.post("/api/token", content=large)
-        small = await caller.post("/api/token", content=large[: proxy.SMALL_BYTES])
+        refused = await caller.put("/api/channel/a", content=large)
+        small = await caller.put("/api/channel/a", content=large[: proxy.SMALL_BYTES])
         go_on.set()
-        assert len((await first).json()["data"]["body"]) == len(large) + 1
-        after = await caller.post("/api/token", content=large)
+        whole = (await first).json()["data"]["body"]
+        assert whole == large.decode() + "!"
+        after = await caller.put("/api/channel/a", content=large)
     assert (refused.status_code, refused.json()["code"]) == (503, "service_unavailable")
     assert (small.status_code, after.status_code) == (200, 200)
 
