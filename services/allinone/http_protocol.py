@@ -90,13 +90,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: it may have come in one piece that is too large."""
-        self._in_head = False
         self._head_came()
         size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
         if len(self.headers) > HEADERS_MAX or size > HEAD_MAX_BYTES:
             self._refuse(_too_large())
             raise HttpParserError("the head is too large")
         super().on_headers_complete()
+        self._in_head = False
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed, unless it was answered already."""
@@ -148,8 +148,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._late = None
 
     def _refuse(self, error: OrcaError) -> None:
-        # A request whose answer is under way is cut: its connection cannot carry another status.
-        if self.cycle is None or self.cycle.response_complete:
+        # A request whose answer is under way is cut: its connection cannot carry another status. One that breaks off
+        # in its own body, before its app has said anything, is answered here; the app finds its client gone.
+        cycle = self.cycle
+        unanswered = cycle is not None and not cycle.response_complete
+        own = not self._in_head and not self.pipeline
+        if cycle is not None and unanswered and own and not cycle.response_started:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            unanswered = False
+        if not unanswered:
             body = json.dumps(self._error_body(error), separators=(",", ":")).encode()
             head = (
                 f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"

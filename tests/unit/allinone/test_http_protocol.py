@@ -105,11 +105,20 @@ async def test_large_bodies_and_pipelined_requests_pass(target: tuple[str, int])
         ((b"\x16\x03\x01\r\n\r\n",), 400, "invalid_request_error"),
         ((b"GET / HTTP/1.1\r\nno colon\r\n\r\n",), 400, "invalid_request_error"),
         ((b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",), 400, "invalid_request_error"),
+        ((POST, b"3\r\nabc\r\n", b"no size\r\n"), 400, "invalid_request_error"),
         ((b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",), 400, "invalid_request_error"),
         ((GET + b"X-Long: " + b"a" * HEAD_MAX_BYTES + b"\r\n\r\n",), 431, "headers_too_large"),
         ((GET,), 408, "request_timeout"),
     ],
-    ids=["no HTTP", "a header without colon", "two lengths", "a version to come", "too large", "too late"],
+    ids=[
+        "no HTTP",
+        "a header without colon",
+        "two lengths",
+        "a broken chunk",
+        "a version to come",
+        "too large",
+        "too late",
+    ],
 )
 async def test_a_request_that_no_app_sees_is_refused_in_the_planes_shape(
     target: tuple[str, int],
@@ -176,3 +185,14 @@ async def test_an_answer_that_is_read_slowly_arrives_whole(monkeypatch: pytest.M
     writer.close()
     await server.stop()
     assert received == size
+
+
+async def test_what_breaks_behind_a_request_is_no_answer_to_it(target: tuple[str, int]) -> None:
+    whole = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    garbage = b"\x16\x03\x01\r\n\r\n"
+    # A complete request may have been acted on: its connection is cut.
+    assert await answered(target, whole + garbage) == b""
+    assert await answered(target, whole + whole + garbage) == b""
+    last = whole.replace(b"Host: x", b"Connection: close")
+    assert (await answered(target, last + garbage)).startswith(b"HTTP/1.1 200 ")
+    assert await answered(target, whole + POST + b"no size\r\n") == b""
