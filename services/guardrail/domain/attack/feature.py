@@ -22,6 +22,17 @@ class Feature:
     pattern: str
 
 
+IN_TOOL_RESULTS = frozenset(
+    (
+        "answer_commanded",
+        "bare_output_order",
+        "question_set_aside",
+        "risky_deed_asked",
+        "user_addressed_through",
+        "user_agreed",
+    )
+)
+"""Features that are an ordinary wish of a user; in what a tool returned they are an intrusion, and count only there."""
 SUPPORTING = frozenset(
     (
         "adhere_to_this",

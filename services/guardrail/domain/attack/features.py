@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import re
 
+from services.guardrail.domain.attack.coaxing import COAXING
 from services.guardrail.domain.attack.extractions import EXTRACTIONS
 from services.guardrail.domain.attack.feature import Feature
 from services.guardrail.domain.attack.hijacks import HIJACKS
+from services.guardrail.domain.attack.impostures import IMPOSTURES, REDIRECTIONS
 from services.guardrail.domain.attack.indirect import INDIRECT
 from services.guardrail.domain.attack.jailbreaks import JAILBREAKS
 from services.guardrail.domain.attack.languages import intents
 from services.guardrail.domain.attack.languages_plain import plain_intents
 from services.guardrail.domain.attack.normal import plain
+from services.guardrail.domain.attack.probes import PROBES
 from services.guardrail.domain.attack.takeovers import TAKEOVERS
 from services.guardrail.domain.attack.unbinding import UNBINDING
 
-_ENGLISH = (*HIJACKS, *TAKEOVERS, *INDIRECT, *JAILBREAKS, *UNBINDING, *EXTRACTIONS)
+_ENGLISH = (
+    *HIJACKS,
+    *TAKEOVERS,
+    *IMPOSTURES,
+    *INDIRECT,
+    *REDIRECTIONS,
+    *JAILBREAKS,
+    *UNBINDING,
+    *COAXING,
+    *EXTRACTIONS,
+    *PROBES,
+)
 
 
 def all_features() -> tuple[Feature, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.guardrail.domain.attack import linear
-from services.guardrail.domain.attack.feature import EXTRACTION, HIJACK, JAILBREAK, SUPPORTING, Feature
+from services.guardrail.domain.attack.feature import EXTRACTION, HIJACK, IN_TOOL_RESULTS, JAILBREAK, SUPPORTING, Feature
 from services.guardrail.domain.attack.matching import find
 from services.guardrail.domain.attack.normal import Reading, normalise, readings
 from services.guardrail.domain.attack.standing import Standing
@@ -80,7 +80,7 @@ def score(text: str, role: str = "", weights: linear.Weights | None = None) -> A
 
 def _assess(reading: Reading, role: str, weights: linear.Weights | None) -> Assessment:
     data = reading.text.encode("utf-8", "replace")
-    evidence = _evidence(data)
+    evidence = _evidence(data, role)
     if not evidence:
         return NOTHING
     worded = linear.probability(data, weights)
@@ -108,8 +108,8 @@ def _combined(total: float, worded: float) -> float:
     )
 
 
-def _evidence(data: bytes) -> list[_Evidence]:
-    found = find(data)
+def _evidence(data: bytes, role: str) -> list[_Evidence]:
+    found = [pair for pair in find(data) if role == "tool" or pair[0].name not in IN_TOOL_RESULTS]
     if not found:
         return []
     standing = Standing(data)
