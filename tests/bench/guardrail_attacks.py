@@ -2,15 +2,15 @@
 
     python -m tests.bench.guardrail_attacks [--corpus FILE]
 
-Per family: the share found at each sensitivity with weights fitted without it, and with the shipped weights; then
-the held-out sets. `--corpus` adds a JSONL file of {"text", "label": "attack"|"benign"} lines, judged with the shipped
+Per generated family: the share found at each sensitivity with weights fitted without it; then the texts written for
+training, a tenth of their families at a time, with weights fitted without these; then the held-out set and the
+shipped weights. `--corpus` adds a JSONL file of {"text", "label": "attack"|"benign"} lines, judged with the shipped
 weights.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 from collections.abc import Sequence
@@ -19,11 +19,12 @@ from pathlib import Path
 from services.guardrail.domain.attack import linear
 from services.guardrail.domain.attack.scorer import THRESHOLDS, score
 from tests.bench.attack_corpus import ATTACKS, Prompt, attacks, disguised, ordinary
-from tests.bench.attack_training import fit, training_set
+from tests.bench.attack_training import fit, read, training_set, written
 
 HELD_OUT = Path(__file__).with_name("heldout")
-"""Labelled texts written by hand for judging; no weights are fitted to them."""
+"""Labelled texts written for judging; no weights are fitted to them."""
 SEED = 77
+FOLDS = 10
 LEVELS = tuple(THRESHOLDS)
 
 
@@ -35,7 +36,7 @@ def shares(prompts: Sequence[Prompt], weights: linear.Weights | None = None) -> 
 
 def row(name: str, values: dict[str, float]) -> str:
     """One line of the table."""
-    return f"{name:<32}" + "".join(f"{values[level]:>9.3f}" for level in LEVELS)
+    return f"{name:<40}" + "".join(f"{values[level]:>9.3f}" for level in LEVELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options, _ = parser.parse_known_args(arguments)
     rng = random.Random(SEED)
     asked, everyday, hidden = attacks(rng, 12), ordinary(rng, 12), disguised(rng, 300)
-    print(f"{'':<32}" + "".join(f"{level:>9}" for level in LEVELS))
+    print(f"{'':<40}" + "".join(f"{level:>9}" for level in LEVELS))
     by_want: dict[str, list[dict[str, float]]] = {}
     for family, (wants, _) in ATTACKS.items():
         weights = fit([prompt for prompt in training_set() if prompt.family != family])
@@ -59,19 +60,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(row("false positives: ordinary", shares(everyday)))
     for kind in sorted({prompt.family for prompt in everyday}):
         print(row(f"  {kind}", shares([prompt for prompt in everyday if prompt.family == kind])))
+    families_left_out()
     for corpus in [*sorted(HELD_OUT.glob("*.jsonl")), *([options.corpus] if options.corpus else [])]:
-        judged(corpus)
+        by_wish(corpus.stem, read(corpus))
     cost()
 
 
-def judged(corpus: Path) -> None:
-    """Prints the shares of a labelled corpus, by label."""
-    lines = [json.loads(line) for line in corpus.read_text().splitlines() if line.strip()]
-    for label in ("attack", "benign"):
-        prompts = [
-            Prompt(line["text"], "", label, line.get("role", "user")) for line in lines if line["label"] == label
-        ]
-        print(row(f"{corpus.stem}: {label} ({len(prompts)})", shares(prompts)))
+def families_left_out() -> None:
+    """Prints what is found of the written families by weights that were fitted without them."""
+    whole, families = training_set(), sorted({prompt.family for prompt in written()})
+    random.Random(SEED).shuffle(families)
+    rows: dict[str, list[dict[str, float]]] = {}
+    for fold in range(FOLDS):
+        hidden = set(families[fold::FOLDS])
+        weights = fit([prompt for prompt in whole if prompt.family not in hidden])
+        for prompt in whole:
+            if prompt.family in hidden:
+                rows.setdefault(prompt.wants or "ordinary", []).append(shares([prompt], weights))
+    for name, found in sorted(rows.items()):
+        means = {level: sum(values[level] for values in found) / len(found) for level in LEVELS}
+        print(row(f"written, unseen: {name} ({len(found)})", means))
+
+
+def by_wish(name: str, prompts: Sequence[Prompt]) -> None:
+    """Prints the shares of a labelled corpus with the shipped weights: by wish, all attacks, and the ordinary ones."""
+    for wants in sorted({prompt.wants for prompt in prompts}):
+        chosen = [prompt for prompt in prompts if prompt.wants == wants]
+        print(row(f"{name}: {wants or 'ordinary'} ({len(chosen)})", shares(chosen)))
+    hits = [prompt for prompt in prompts if prompt.wants]
+    if hits:
+        print(row(f"{name}: all attacks ({len(hits)})", shares(hits)))
 
 
 def cost() -> None:

@@ -12,6 +12,7 @@ from services.guardrail.domain.attack.impostures import IMPOSTURES, REDIRECTIONS
 from services.guardrail.domain.attack.indirect import INDIRECT
 from services.guardrail.domain.attack.jailbreaks import JAILBREAKS
 from services.guardrail.domain.attack.languages import intents
+from services.guardrail.domain.attack.languages_guarded import guarded_intents
 from services.guardrail.domain.attack.languages_plain import plain_intents
 from services.guardrail.domain.attack.normal import plain
 from services.guardrail.domain.attack.probes import PROBES
@@ -39,7 +40,7 @@ def all_features() -> tuple[Feature, ...]:
         *english,
         *(
             Feature(name, family, weight, plain_pattern(pattern))
-            for name, family, weight, pattern in (*intents(), *plain_intents())
+            for name, family, weight, pattern in (*intents(), *plain_intents(), *guarded_intents())
         ),
     )
 

@@ -331,10 +331,11 @@ _KINDS = (
 def plain_intents() -> Iterator[tuple[str, str, float, str]]:
     """(name, family, weight, pattern) of every language's wordings."""
     for row in WORDINGS:
-        width = _WIDTHS.get(row.code, 1)
         for name, family, weight, field in _KINDS:
-            yield f"{name}_{row.code}", family, weight, _widened(getattr(row, field), width)
+            yield f"{name}_{row.code}", family, weight, widened(getattr(row, field), row.code)
 
 
-def _widened(pattern: str, width: int) -> str:
+def widened(pattern: str, code: str) -> str:
+    """The pattern of a language with gaps counted in letters, for matching in bytes."""
+    width = _WIDTHS.get(code, 1)
     return _GAP.sub(lambda gap: f"{{0,{min(MAX_GAP, int(gap[1]) * width)}}}", pattern)

@@ -1,7 +1,7 @@
-"""A linear scorer over hashed words and pairs of words, trained on text that this project generates.
+"""A linear scorer over hashed words, pairs of words and the concepts they stand for, trained by this project.
 
 The weights are a package file of 8-bit integers (`weights.bin`, written by `tests/bench/attack_training.py`),
-read once, on first use. Without letters that form words the answer is the middle.
+read once, on first use. Without letters that form words the answer is neither way.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-BITS = 15
+from services.guardrail.domain.attack.concepts import words
+
+BITS = 16
 SIZE = 1 << BITS
 MAX_BYTES = 16_384
 """Beyond it the first half and the last half of that are read."""
+REACH = 3
+"""How many concepts after one it is paired with."""
+NEAR = 8
+"""Words between the two of a pair at most."""
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _BASE = 0x100000001B3
-_MIDDLE = 0.5
 
 
 @cache
@@ -34,23 +39,74 @@ def _powers() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     return up, down
 
 
-def buckets(data: bytes) -> npt.NDArray[np.int64]:
-    """Buckets of the words and of the pairs of neighbours in normalised UTF-8 text, in order, with repeats."""
-    if len(data) > MAX_BYTES:
-        data = data[: MAX_BYTES // 2 - 1] + b" " + data[-MAX_BYTES // 2 :]
+def _hashes(data: bytes) -> npt.NDArray[np.uint64]:
+    """A number for each word of normalised UTF-8 text, in order."""
     codes = np.frombuffer(data, np.uint8)
-    word = ((codes >= 97) & (codes <= 122)) | (codes >= 128) | (codes == 39)
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], word, [False])).astype(np.int8)))
+    word = np.zeros(len(codes) + 2, np.int8)
+    word[1:-1] = ((codes >= 97) & (codes <= 122)) | (codes >= 128) | (codes == 39)
+    edges = np.flatnonzero(np.diff(word))
     starts, ends = edges[::2], edges[1::2]
-    if not len(starts):
-        return np.empty(0, np.int64)
     up, down = _powers()
     with np.errstate(over="ignore"):
-        sums = np.concatenate(([np.uint64(0)], np.cumsum(codes.astype(np.uint64) * up[: len(codes)])))
-        single = (sums[ends] - sums[starts]) * down[starts]
+        sums = np.zeros(len(codes) + 1, np.uint64)
+        np.cumsum(codes * up[: len(codes)], out=sums[1:])
+        return (sums[ends] - sums[starts]) * down[starts]
+
+
+@cache
+def _concepts() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """(hash, concept) of the vocabulary's words, by hash."""
+    vocabulary = words()
+    hashes = np.array([_hashes(word.encode())[0] for word in vocabulary])
+    order = np.argsort(hashes)
+    return hashes[order], np.array(list(vocabulary.values()), np.int64)[order]
+
+
+def _concepts_in(single: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(position, concept) of the words that have one."""
+    known, concept = _concepts()
+    at = np.minimum(np.searchsorted(known, single), len(known) - 1)
+    positions = np.flatnonzero(known[at] == single)
+    return positions, concept[at[positions]]
+
+
+def _pairs(single: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(first, second) of the concepts that stand near each other; a concept alone has 0 for the second."""
+    positions, concept = _concepts_in(single)
+    firsts, seconds = [concept], [np.zeros(len(concept), np.int64)]
+    for step in range(1, REACH + 1):
+        near = positions[step:] - positions[:-step] <= NEAR
+        firsts.append(concept[:-step][near])
+        seconds.append(concept[step:][near])
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    with np.errstate(over="ignore"):
+        return (values * _MULTIPLIER >> np.uint64(64 - BITS)).astype(np.int64)
+
+
+def _of_pair(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return _mixed((first * 256 + second + (1 << 20)).astype(np.uint64))
+
+
+def _shortened(data: bytes) -> bytes:
+    return data if len(data) <= MAX_BYTES else data[: MAX_BYTES // 2 - 1] + b" " + data[-MAX_BYTES // 2 :]
+
+
+def terms(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """(bucket, value) of the words, the pairs of neighbours, and the concepts of normalised UTF-8 text."""
+    single = _hashes(_shortened(data))
+    if not len(single):
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    with np.errstate(over="ignore"):
         pair = single[:-1] * np.uint64(31) + single[1:] * np.uint64(1_000_003)
-        mixed = np.concatenate((single, pair)) * _MULTIPLIER
-    return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
+    worded = _mixed(np.concatenate((single, pair)))
+    meant = _of_pair(*_pairs(single))
+    values = np.empty(len(worded) + len(meant), np.float32)
+    values[: len(worded)] = 1 / math.sqrt(len(worded))
+    values[len(worded) :] = 1 / math.sqrt(max(1, len(meant)))
+    return np.concatenate((worded, meant)), values
 
 
 Weights = tuple[npt.NDArray[np.float32], float]
@@ -65,11 +121,10 @@ def shipped() -> Weights:
     return np.frombuffer(raw[8:], np.int8).astype(np.float32) * scale, float(bias)
 
 
-def probability(data: bytes, weights: Weights | None = None) -> float:
-    """How likely an attack is by its words alone, from 0 to 1; by the shipped weights unless others are given."""
-    found = buckets(data)
+def evidence(data: bytes, weights: Weights | None = None) -> float:
+    """The log of the odds of an attack by its words alone; by the shipped weights unless others are given."""
+    found, values = terms(data)
     if not len(found):
-        return _MIDDLE
+        return 0.0
     by_bucket, bias = weights or shipped()
-    total = float(by_bucket[found].sum()) / math.sqrt(len(found)) + bias
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+    return float(by_bucket[found] @ values) + bias

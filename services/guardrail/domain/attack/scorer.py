@@ -7,6 +7,7 @@ Evidence counts together only within `WINDOW` bytes, so a long text is not suspi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,13 @@ FAMILIES = (HIJACK, JAILBREAK, EXTRACTION)
 
 _SUPPORT_ALONE = 0.25
 """What supporting features come to without any other."""
+_WORDING = 0.3
+"""How far the wording's log-odds move the features' log-odds."""
+_AGAINST = 4.0
+_FOR = 2.5
+"""Bounds of the wording's log-odds."""
+_BASE_RATE = 0.3
+_CERTAIN = 0.995
 _TOOL_POWER = 1.5
 _ENCODED_POWER = 1.35
 
@@ -83,13 +91,10 @@ def _assess(reading: Reading, role: str, weights: linear.Weights | None) -> Asse
     evidence = _evidence(data, role)
     if not evidence:
         return NOTHING
-    worded = linear.probability(data, weights)
     total, used = _strongest(evidence)
-    total = _combined(total, worded)
-    if role == "tool":
-        total = 1 - (1 - total) ** _TOOL_POWER
-    if reading.how:
-        total = 1 - (1 - total) ** _ENCODED_POWER
+    if total > _SUPPORT_ALONE:
+        total = _raised(total, role, reading)
+        total = _combined(total, linear.evidence(data, weights))
     used = sorted(used, key=lambda one: (-one.weight, one.name))
     names = list(dict.fromkeys(one.name for one in used))[:MAX_FEATURES]
     if reading.how:
@@ -99,13 +104,18 @@ def _assess(reading: Reading, role: str, weights: linear.Weights | None) -> Asse
     return Assessment(round(total, 4), tuple(names), reading.origin(start, max(end, start + 1)), _family(used))
 
 
+def _raised(total: float, role: str, reading: Reading) -> float:
+    """More in what a tool returned, and in what was hidden."""
+    if role == "tool":
+        total = 1 - (1 - total) ** _TOOL_POWER
+    return 1 - (1 - total) ** _ENCODED_POWER if reading.how else total
+
+
 def _combined(total: float, worded: float) -> float:
-    """The features' strength, moved by the wording's odds; wording alone never makes an attack."""
-    return (
-        total
-        + (1 - total) * 0.5 * max(0.0, worded - 0.5) * min(1.0, total / 0.3)
-        - 0.25 * total * max(0.0, 0.3 - worded)
-    )
+    """The features' strength with its odds moved by the wording's; wording alone never makes an attack."""
+    strength = min(total, _CERTAIN)
+    log_odds = math.log(strength / (1 - strength)) + _BASE_RATE + _WORDING * max(-_AGAINST, min(_FOR, worded))
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def _evidence(data: bytes, role: str) -> list[_Evidence]:
@@ -142,6 +152,7 @@ _LOCALISED = frozenset(
         "complies_with_all",
         "given_before",
         "verbatim",
+        "secret_kept",
     )
 )
 

@@ -220,8 +220,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         "pwned",
         HIJACK,
         0.45,
-        r"(?:^|[\s\"'`(«„“])(?:pwned|pwnd|owned|haha+|hacked|hijacked|hackeado|hackerato|gehackt|"
-        r"hacke)\b[^\n]{0,3}[\"'.!]?(?:\s|$)",
+        r"(?:^|[\s\"'`(«„“])(?:pwned|pwnd|haha+|hacked|hijacked|hackeado|hackerato|gehackt|"
+        r"hacke)\b(?:[^\n]{0,3}[\"'.!]?(?:\s|$))",
     ),
     Feature(
         "inverts_rules",
@@ -245,8 +245,8 @@ TAKEOVERS: tuple[Feature, ...] = (
         0.42,
         r"\b(?:stop|cease|quit|halt|pause|interrupt|end) (?:the |your |this |all )?(?:translat\w+|summari[sz]\w+|"
         r"answering|task|job|work|classif\w+|"
-        r"proofreading|analy[sz]\w+|reviewing|what you(?:'?re| are) doing|questions?)\b[^.!?\n]{0,12}?(?:and|,|;|"
-        r"instead|then)[^.!?\n]{0,12}?\b(?:write|say|print|"
+        r"proofreading|analy[sz]\w+|reviewing|what you(?:'?re| are) doing|questions?)\b(?:[^.!?\n]{0,12}(?:and|,|;|"
+        r"instead|then))[^.!?\n]{0,12}?\b(?:write|say|print|"
         r"output|tell|repeat|reply|give|do|show|act|send|be)\b",
     ),
     Feature(
