@@ -8,11 +8,13 @@ trusted one, so that garbage cannot be taken for an allowed address.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from services.common.networks import Address, Network, contains
 
 MAX_HOPS = 32
+PEERS_KEPT = 4096
 
 
 def parse_address(text: str) -> Address | None:
@@ -31,9 +33,13 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
+# Peers come back; what they claim in headers, of any length, is not kept.
+_peer_address = lru_cache(PEERS_KEPT)(parse_address)
+
+
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> Address | None:
     """The caller's address; None when the peer itself has none (a Unix socket)."""
-    current = parse_address(peer)
+    current = _peer_address(peer)
     if current is None or not trusted or not contains(trusted, current):
         return current
     hops = [hop for line in forwarded_for for hop in line.split(",")]

@@ -8,8 +8,7 @@ call costs two serialisations, no task switch, and a timer only where the handle
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import grpc
@@ -17,6 +16,7 @@ import grpc.aio
 from grpc.aio import AbortError, AioRpcError, Metadata
 
 from services.common.rpc.server import mapped
+from services.common.waiting import within
 
 EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]
 
@@ -237,21 +237,6 @@ async def _parsed(requests: AsyncIterator[bytes], deserialize: Callable[[bytes],
         yield deserialize(request)
 
 
-@types.coroutine
-def _resumed(running: Coroutine[Any, Any, Any], awaited: Any) -> Generator[Any, Any, Any]:
-    """The rest of a coroutine that waits for something already."""
-    try:
-        while True:
-            try:
-                sent = yield awaited
-            except BaseException as error:
-                awaited = running.throw(error)
-            else:
-                awaited = running.send(sent)
-    except StopIteration as ended:
-        return ended.value
-
-
 class LoopbackChannel:
     """A channel into a LoopbackServer, for generated stubs."""
 
@@ -274,13 +259,8 @@ class LoopbackChannel:
             handler = server.handler(method)
             context = LoopbackContext(metadata or (), _deadline(timeout))
             parsed = handler.request_deserializer(request_serializer(request))
-            running = handler.unary_unary(parsed, context)
             try:
-                awaited = running.send(None)
-                async with asyncio.timeout(timeout):
-                    response = await _resumed(running, awaited)
-            except StopIteration as ended:
-                response = ended.value
+                response = await within(timeout, handler.unary_unary(parsed, context))
             except AbortError:
                 raise context.error() from None
             except TimeoutError:

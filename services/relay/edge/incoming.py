@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from services.common.errors import OrcaError
+from services.common.waiting import within
 from services.relay.limits.bodies import HeldBody
 
 BODY_TIMEOUT_S = 60.0
@@ -40,8 +40,7 @@ class Incoming:
         if declared.isdigit() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._read(limit_bytes, owner)
+            return await within(timeout_s, self._read(limit_bytes, owner))
         except TimeoutError:
             raise OrcaError(
                 "the body did not arrive in time", code="request_timeout", status=408, type="invalid_request_error"

@@ -27,7 +27,7 @@ log = logging.getLogger("orca.relay.journal")
 
 BATCH_RECORDS = 500
 QUEUE_BYTES_MAX = 16 * 1024 * 1024
-LINGER_S = 0.1
+LINGER_S = 0.2
 """Requests that end within it share a batch; feeds are promised within seconds."""
 CHECKPOINT_S = 0.5
 RETRY_MIN_S = 0.1

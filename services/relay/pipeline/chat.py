@@ -8,8 +8,7 @@ once and the request is booked as cancelled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from services.common.clock import Clock
 from services.common.errors import OrcaError
@@ -72,7 +71,7 @@ class ChatPipeline:
 
     async def _admitted(self, x: Exchange, incoming: Incoming, reply: Reply) -> None:
         try:
-            async with self._watched(x, incoming):
+            with _Watch(x, incoming):
                 last = await self._serve(x, reply)
         except OrcaError as error:
             self._stop_upstream(x)
@@ -144,35 +143,40 @@ class ChatPipeline:
         if attempt is not None and attempt.answer is not None:
             attempt.answer.abort()
 
-    @asynccontextmanager
-    async def _watched(self, x: Exchange, incoming: Incoming) -> AsyncIterator[None]:
-        """Cancels the current task when the client leaves while the block runs.
 
-        The watch begins after `WATCH_AFTER_S`: most requests that are answered sooner need no task for it.
-        """
+class _Watch:
+    """Cancels the current task when the client leaves while the block runs.
+
+    The watch begins after `WATCH_AFTER_S`: most requests that are answered sooner need no task for it.
+    """
+
+    def __init__(self, x: Exchange, incoming: Incoming) -> None:
+        self._x = x
+        self._incoming = incoming
+        self._watcher: asyncio.Task[None] | None = None
+        self._inside = False
+
+    def __enter__(self) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("not in a task")
-        watcher: asyncio.Task[None] | None = None
-        inside = True
+        self._task = task
+        self._inside = True
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._watch)
 
-        def gone(done: asyncio.Task[None]) -> None:
-            if inside and not done.cancelled():
-                x.client_gone = True
-                task.cancel()
+    def __exit__(self, *_: object) -> None:
+        self._inside = False
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._x.client_gone:
+            self._task.uncancel()
 
-        def watch() -> None:
-            nonlocal watcher
-            watcher = asyncio.create_task(incoming.disconnected())
-            watcher.add_done_callback(gone)
+    def _watch(self) -> None:
+        self._watcher = asyncio.create_task(self._incoming.disconnected())
+        self._watcher.add_done_callback(self._gone)
 
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, watch)
-        try:
-            yield
-        finally:
-            inside = False
-            timer.cancel()
-            if watcher is not None:
-                watcher.cancel()
-            if x.client_gone:
-                task.uncancel()
+    def _gone(self, done: asyncio.Task[None]) -> None:
+        if self._inside and not done.cancelled():
+            self._x.client_gone = True
+            self._task.cancel()

@@ -15,7 +15,7 @@ from orca.firewall.v1 import firewall_pb2
 from orca.guardrail.v1 import guardrail_pb2
 from services.common.eventlog import topics
 from services.relay.pipeline.exchange import Exchange
-from services.relay.pipeline.metrics import POLICY_SECONDS
+from services.relay.pipeline.metrics import FIREWALL_SECONDS, GUARDRAIL_SECONDS
 
 CAPTURE_BYTES_MAX = 256 * 1024
 CAPTURED_CALLS_MAX = 128
@@ -111,7 +111,7 @@ def add_guardrail(
         latency_us=round(latency_s * 1_000_000),
         dangling_policy=policy.dangling,
     )
-    POLICY_SECONDS.labels("guardrail").observe(latency_s)
+    GUARDRAIL_SECONDS.observe(latency_s)
     for result in response.results:
         if result.status == guardrail_pb2.RULE_STATUS_NOT_EVALUATED:
             decision.not_evaluated.append(f"{result.rule_id}={result.reason}")
@@ -161,7 +161,7 @@ def add_firewall(
         latency_us=round(latency_s * 1_000_000),
         dangling_policy=policy.dangling,
     )
-    POLICY_SECONDS.labels("firewall").observe(latency_s)
+    FIREWALL_SECONDS.observe(latency_s)
     add_decision(x, decision)
     for call in response.calls:
         tool = request.calls[call.index].tool_name if 0 <= call.index < len(request.calls) else ""

@@ -14,6 +14,9 @@ from services.relay.domain.worst_case import Price, Shape, Usage, WorstCase
 from services.relay.ports import Admission, KeyEntry, ModelRoute, Reservation
 from services.relay.upstream.port import Answer
 
+# Shared by all exchanges: none of them is changed, only replaced.
+_NO_IDENTITY, _NO_PRICE, _NO_SHAPE = RunIdentity(""), Price(False), Shape(0, 0, 0, 1, None, False)
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -40,7 +43,7 @@ class Exchange:
     started_s: float
     entry: KeyEntry | None = None
     address: str = ""
-    identity: RunIdentity = field(default_factory=lambda: RunIdentity(""))
+    identity: RunIdentity = _NO_IDENTITY
     client_request_id: str = ""
     body: dict[str, Any] = field(default_factory=dict)
     body_bytes: int = 0
@@ -50,8 +53,8 @@ class Exchange:
     """Approval the caller names, or empty."""
     model: str = ""
     route: ModelRoute | None = None
-    price: Price = field(default_factory=lambda: Price(False))
-    shape: Shape = field(default_factory=lambda: Shape(0, 0, 0, 1, None, False))
+    price: Price = _NO_PRICE
+    shape: Shape = _NO_SHAPE
     stream: bool = False
     include_usage: bool = False
     capped: bool = True

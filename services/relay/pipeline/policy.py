@@ -7,7 +7,6 @@ force it. Every call, and every pass by fail-open, is a decision event.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from orca.guardrail.v1 import guardrail_pb2, guardrail_pb2_grpc
 from services.common.clock import Clock
 from services.common.errors import OrcaError, RpcDeadline, Unavailable
 from services.common.rpc import call
+from services.common.waiting import beside
 from services.relay.domain.segments import TEXT, Segment
 from services.relay.pipeline.events import add_decision, add_firewall, add_guardrail
 from services.relay.pipeline.exchange import Exchange
@@ -184,13 +184,9 @@ async def judge_input(planes: Planes, x: Exchange, segments: Sequence[Segment]) 
     evaluation = planes.evaluation(
         x, firewall_pb2.SURFACE_INBOUND, advertised(x.body), x.case.amount_nano_usd if x.case else 0
     )
-    text = asyncio.create_task(planes.check(x, guardrail_pb2.STAGE_INPUT, segments))
-    try:
-        action = await planes.ask(planes.firewall.Evaluate, evaluation)
-        asked = await text
-    except BaseException:
-        text.cancel()
-        raise
+    asked, action = await beside(
+        planes.check(x, guardrail_pb2.STAGE_INPUT, segments), planes.ask(planes.firewall.Evaluate, evaluation)
+    )
     checked: guardrail_pb2.CheckResponse | None = asked.response
     refusal: PolicyRefusal | None = None
     if checked is not None:
