@@ -8,7 +8,7 @@ flushed to disk (synchronous=FULL), so what was acknowledged survives a kill and
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -92,7 +92,7 @@ class SqliteStore:
             self._db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
             self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
             self._ids: dict[TopicPartition, int] = {}
-            self._counts: dict[str, int] = {}
+            self._places: dict[str, list[TopicPartition]] = {}
             self.ends: Ends = {}
             self._load()
             (self._sequence,) = self._db.execute("SELECT sequence FROM last_write").fetchone()
@@ -108,13 +108,13 @@ class SqliteStore:
         rows = self._db.execute("SELECT id, topic, number, next_offset FROM partitions").fetchall()
         self._ids = {TopicPartition(topic, number): id_ for id_, topic, number, _ in rows}
         self.ends = {TopicPartition(topic, number): end for _, topic, number, end in rows}
-        self._counts = {}
-        for partition in self._ids:
-            self._counts[partition.topic] = self._counts.get(partition.topic, 0) + 1
+        self._places = {}
+        for partition in sorted(self._ids):
+            self._places.setdefault(partition.topic, []).append(partition)
 
     def create(self, topics: Sequence[Topic]) -> Ends:
         """Adds missing topics and returns all ends; an existing topic keeps its partition count."""
-        missing = [(t.name, number) for t in topics if t.name not in self._counts for number in range(t.partitions)]
+        missing = [(t.name, number) for t in topics if t.name not in self._places for number in range(t.partitions)]
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany("INSERT INTO partitions(topic, number, next_offset) VALUES (?, ?, 0)", missing)
@@ -164,9 +164,27 @@ class SqliteStore:
             self._db.execute("ROLLBACK")
 
     def _append(self, append: Append, grown: Ends) -> list[ConsumedRecord]:
-        records = list(self._placed(append, grown))
+        records: list[ConsumedRecord] = []
+        rows: list[tuple[int, int, bytes, bytes, bytes]] = []
         encoded: dict[tuple[tuple[str, bytes], ...], bytes] = {}
-        rows = [self._row(record, encoded) for record in records]
+        for record in append.records:
+            places = self._places[record.topic]
+            place = places[partition_of(record.key, len(places)) if len(places) > 1 else 0]
+            offset = grown.get(place, -1)
+            if offset < 0:
+                offset = self.ends[place]
+            grown[place] = offset + 1
+            headers = encoded.get(record.headers)
+            if headers is None:
+                headers = encoded[record.headers] = _encode_headers(record.headers)
+            rows.append(
+                (self._ids[place] << OFFSET_BITS | offset, append.timestamp_ms, record.key, headers, record.value)
+            )
+            records.append(
+                ConsumedRecord(
+                    record.topic, place.partition, offset, record.key, record.value, record.headers, append.timestamp_ms
+                )
+            )
         at, size = 0, INSERT_ROWS
         while at < len(rows):
             # Sizes are powers of two, so that a handful of prepared statements serves every batch.
@@ -176,27 +194,6 @@ class SqliteStore:
             self._db.execute(f"INSERT INTO records VALUES {values}", list(chain(*rows[at : at + size])))  # noqa: S608
             at += size
         return records
-
-    def _placed(self, append: Append, grown: Ends) -> Iterator[ConsumedRecord]:
-        for record in append.records:
-            number = partition_of(record.key, self._counts[record.topic])
-            partition = TopicPartition(record.topic, number)
-            offset = grown.get(partition)
-            if offset is None:
-                offset = self.ends[partition]
-            grown[partition] = offset + 1
-            yield ConsumedRecord(
-                record.topic, number, offset, record.key, record.value, record.headers, append.timestamp_ms
-            )
-
-    def _row(
-        self, record: ConsumedRecord, encoded: dict[tuple[tuple[str, bytes], ...], bytes]
-    ) -> tuple[int, int, bytes, bytes, bytes]:
-        headers = encoded.get(record.headers)
-        if headers is None:
-            headers = encoded[record.headers] = _encode_headers(record.headers)
-        position = self._ids[TopicPartition(record.topic, record.partition)] << OFFSET_BITS | record.offset
-        return position, record.timestamp_ms, record.key, headers, record.value
 
     def _commit(self, commit: Commit) -> None:
         self._db.executemany(

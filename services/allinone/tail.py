@@ -33,13 +33,16 @@ class Tail:
     def add(self, records: Sequence[ConsumedRecord]) -> None:
         """Takes what was stored, in its order."""
         for record in records:
-            self._runs.setdefault(TopicPartition(record.topic, record.partition), deque()).append(record)
-            self._bytes += _size(record)
+            run = self._runs.get(place := TopicPartition(record.topic, record.partition))
+            if run is None:
+                run = self._runs[place] = deque()
+            run.append(record)
+            self._bytes += len(record.value) + len(record.key)
         self._order.extend(records)
         while self._bytes > self._bytes_max:
             oldest = self._order.popleft()
             self._runs[TopicPartition(oldest.topic, oldest.partition)].popleft()
-            self._bytes -= _size(oldest)
+            self._bytes -= len(oldest.value) + len(oldest.key)
 
     def read(self, wanted: Sequence[tuple[TopicPartition, int]], max_records: int) -> list[ConsumedRecord]:
         """Records from the given offsets on; none where the first wanted one is not here.
@@ -60,7 +63,3 @@ class Tail:
             if len(found) >= max_records:
                 break
         return found
-
-
-def _size(record: ConsumedRecord) -> int:
-    return len(record.value) + len(record.key)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from services.common.errors import Conflict, Unavailable
 
@@ -35,8 +36,8 @@ class NotAssigned(Conflict):
     default_code = "partition_not_assigned"
 
 
-@dataclass(frozen=True, slots=True)
-class OutRecord:
+# Six of each are made a request: a struct costs a tenth of a frozen dataclass, and none refers back to anything.
+class OutRecord(msgspec.Struct, frozen=True, gc=False):
     """A record to append; the key picks its partition."""
 
     topic: str
@@ -46,7 +47,10 @@ class OutRecord:
 
     def check(self) -> None:
         """Raises ValueError when larger than RECORD_BYTES_MAX."""
-        if len(self.key) + len(self.value) + sum(len(n) + len(v) for n, v in self.headers) > RECORD_BYTES_MAX:
+        size = len(self.key) + len(self.value)
+        for name, value in self.headers:
+            size += len(name) + len(value)
+        if size > RECORD_BYTES_MAX:
             raise ValueError(f"a record for {self.topic} exceeds {RECORD_BYTES_MAX} bytes")
 
 
@@ -62,8 +66,7 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumedRecord:
+class ConsumedRecord(msgspec.Struct, frozen=True, gc=False):
     """A record as read."""
 
     topic: str

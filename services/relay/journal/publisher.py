@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 
 from services.common.clock import Clock
@@ -33,6 +34,7 @@ CHECKPOINT_S = 0.5
 RETRY_MIN_S = 0.1
 RETRY_MAX_S = 2.0
 STOP_GRACE_S = 5.0
+KINDS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,12 @@ class Publisher:
 
 def _out(record: Record, traceparent: str) -> OutRecord:
     topic, key, kind, value = record
-    headers: tuple[tuple[str, bytes], ...] = (("event-type", kind.encode()), ("schema", SCHEMA))
+    headers = _headers(kind)
     if traceparent:
         headers += ((TRACEPARENT, traceparent.encode()),)
     return OutRecord(topic, key, value, headers)
+
+
+@lru_cache(KINDS_MAX)
+def _headers(kind: str) -> tuple[tuple[str, bytes], ...]:
+    return ("event-type", kind.encode()), ("schema", SCHEMA)
