@@ -9,7 +9,6 @@ Weaker than Kafka: one member per group (a second is refused), one process per f
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import queue
 import sqlite3
@@ -34,6 +33,7 @@ from services.common.eventlog.ports import (
     TopicPartition,
 )
 from services.common.eventlog.topics import TOPICS, Topic
+from services.common.tasks import end_task
 
 log = logging.getLogger("orca.eventlog")
 
@@ -90,11 +90,8 @@ class SqliteEventLog:
     async def stop(self) -> None:
         """Finishes what was asked, then closes the file."""
         thread, self._thread = self._thread, None
-        if self._trimmer is not None:
-            self._trimmer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._trimmer
-            self._trimmer = None
+        await end_task(self._trimmer)
+        self._trimmer = None
         if thread is not None:
             self._jobs.put(None)
             await asyncio.to_thread(thread.join)

@@ -40,6 +40,7 @@ from services.common.eventlog.ports import EventLog
 from services.common.http import Authenticator, GrpcAuthenticator
 from services.common.ids import new_id
 from services.common.storage import Database, OutboxPublisher
+from services.common.tasks import end_task
 
 log = logging.getLogger("orca.analytics")
 
@@ -90,10 +91,7 @@ class App:
 
     async def stop(self) -> None:
         """Finishes the write under way, then closes everything."""
-        if self._opener is not None:
-            self._opener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._opener
+        await end_task(self._opener)
         if self._opened:
             await self._consumer.stop()
             for part in reversed(self._parts):

@@ -7,7 +7,6 @@ so events on their way show as a small passing difference; one that stays is a f
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from prometheus_client import Gauge
 from orca.ledger.v1 import ledger_pb2
 from services.analytics.ports import RowSource
 from services.common.errors import OrcaError
+from services.common.tasks import end_task
 
 log = logging.getLogger("orca.analytics")
 
@@ -82,10 +82,7 @@ class Auditor:
 
     async def stop(self) -> None:
         """Stops the loop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def audit(self) -> Audit:
         """Compares now. Raises StoreUnavailable."""

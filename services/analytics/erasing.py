@@ -9,7 +9,6 @@ nothing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +25,7 @@ from services.common.clock import Clock
 from services.common.errors import Invalid, Unavailable
 from services.common.ids import new_id
 from services.common.storage import Database
+from services.common.tasks import end_task
 
 log = logging.getLogger("orca.analytics")
 
@@ -153,10 +153,7 @@ class Eraser:
 
     async def stop(self) -> None:
         """Stops between two tables; the rest is done at the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def erase(self, subject: str, subject_id: str) -> Erased:
         """Records the erasure and runs it to its end. Raises Invalid, Unavailable (it is then resumed later)."""

@@ -41,6 +41,7 @@ from services.common.eventlog.ports import EventLog
 from services.common.http import SESSION_COOKIE, Principal, Role, create_api
 from services.common.ids import new_id
 from services.common.storage import Database, OutboxPublisher
+from services.common.tasks import end_task
 
 FIRST_KEY_CAP_USD = "5"
 PROBE_S, PROBE_TIMEOUT_S = 1.0, 2.0
@@ -122,9 +123,7 @@ class App:
     async def stop(self) -> None:
         """Publishes what is left, closes the database."""
         self._reached = False
-        if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.gather(self._probe, return_exceptions=True)
+        await end_task(self._probe)
         await self._audit.stop()
         await self._outbox.stop()
         await self._store.database.close()

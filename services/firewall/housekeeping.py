@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.common.errors import OrcaError
+from services.common.tasks import end_task
 
 log = logging.getLogger("orca.firewall")
 
@@ -29,10 +29,7 @@ class Housekeeping:
 
     async def stop(self) -> None:
         """Stops between chores or within one; each is a transaction."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def _run(self) -> None:
         while True:

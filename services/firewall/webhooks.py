@@ -8,7 +8,6 @@ followed. The signature covers timestamp and body, so that a captured delivery c
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 import logging
@@ -23,6 +22,7 @@ from services.common.dialing import AddressRefused, GuardedResolver
 from services.common.errors import Invalid, Unavailable
 from services.common.networks import Network
 from services.common.storage import Database
+from services.common.tasks import end_task
 from services.firewall.storage import approvals as rows
 from services.firewall.storage import queries
 from services.firewall.storage.approvals import Webhook
@@ -120,10 +120,7 @@ class Sender:
 
     async def stop(self) -> None:
         """Stops; what is not delivered stays stored."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
         if self._session is not None:
             await self._session.close()
 

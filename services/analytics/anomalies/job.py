@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from prometheus_client import Counter, Histogram
@@ -15,6 +14,7 @@ from services.analytics.storage.episodes import EpisodeStore
 from services.common.clock import Clock
 from services.common.errors import Unavailable
 from services.common.storage import OutboxPublisher
+from services.common.tasks import end_task
 
 log = logging.getLogger("orca.analytics")
 
@@ -48,10 +48,7 @@ class AnomalyJob:
 
     async def stop(self) -> None:
         """Stops after the minute under way."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def minute(self) -> list[tuple[str, str]]:
         """One minute: what was told, as (series, state). Raises Unavailable."""

@@ -19,6 +19,7 @@ from services.common.clock import Clock
 from services.common.errors import Unavailable
 from services.common.storage.counters import read_counter
 from services.common.storage.database import Database
+from services.common.tasks import end_task
 from services.common.telemetry import SNAPSHOT_READ
 
 POLL_S = 0.25
@@ -59,10 +60,7 @@ class PolledSnapshot(ABC, Generic[Changes]):
 
     async def stop(self) -> None:
         """Ends polling."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     def ready(self) -> bool:
         """True while requests would be judged."""

@@ -7,7 +7,6 @@ other on `mcp`; a deny is a tool error. Sessionless: each POST carries its key, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from orca.common.v1 import common_pb2
 from services.common.errors import OrcaError
 from services.common.http import error_response
 from services.common.ids import new_id
+from services.common.tasks import end_task
 from services.firewall.approvals import Asker
 from services.firewall.domain.engine import Call
 from services.firewall.domain.model import Surface, Verdict
@@ -108,10 +108,7 @@ class McpGateway:
 
     async def stop(self) -> None:
         """Ends it."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request. Streams that a client would open by GET are not offered."""

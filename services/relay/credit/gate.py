@@ -18,6 +18,7 @@ from orca.auth.v1.auth_pb2 import KeyRecord
 from orca.ledger.v1 import ledger_pb2
 from services.common.clock import Clock
 from services.common.errors import OrcaError, Unavailable
+from services.common.tasks import end_task
 from services.relay.credit.keeper import LeaseKeeper
 from services.relay.credit.ports import CreditRefused, LeaseLog, NullLeaseLog, Orphans
 from services.relay.credit.refill import HELD, Needs, Refiller, blocked_account, blocked_limit
@@ -73,9 +74,7 @@ class LeaseCreditGate:
         What cannot be closed in time stays in the lease log for a successor.
         """
         self._stopping = True
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await end_task(self._loop)
         deadline_s = asyncio.get_running_loop().time() + grace_s
         await self._refiller.stop()
         while True:

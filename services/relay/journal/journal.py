@@ -21,6 +21,7 @@ from services.common.errors import Unavailable
 from services.common.eventlog.ports import RECORD_BYTES_MAX, Producer
 from services.common.eventlog.topics import DECISIONS
 from services.common.ids import new_id
+from services.common.tasks import end_task
 from services.common.tracing import current_traceparent
 from services.relay.credit.ports import Orphans
 from services.relay.journal.frames import (
@@ -112,9 +113,7 @@ class FileJournal:
 
     async def stop(self) -> None:
         """Publishes what is left, within the publisher's grace period; the rest waits for a successor."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
+        await end_task(self._ticking)
         self._flush_refusals(self._clock.now_us() // 1_000_000 + 1)
         await self._publisher.stop()
         with contextlib.suppress(OSError):
