@@ -80,8 +80,11 @@ class Check:
                 self._segment(index, segment)
 
     def stop(self) -> None:
-        """Ends a scan in another thread after the text it is at: nobody waits for its verdict."""
+        """Ends a scan in another thread at the next text or finder: nobody waits for its verdict."""
         self._stopped = True
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def add(self, ruling: Ruling) -> None:
         """Takes in what a rule that reads whole texts concluded."""
@@ -150,7 +153,7 @@ class Check:
             self._top(index, segment)
 
     def _top(self, index: int, segment: Segment) -> None:
-        found = self._policy.find(segment.text, segment.role)
+        found = self._policy.find(segment.text, segment.role, self._is_stopped)
         if segment.kind is not Kind.IMMUTABLE:
             found += self._attacks(index, segment.text, segment.role)
         found = self._kept(found, segment.text)
@@ -178,6 +181,8 @@ class Check:
 
     def _inner(self, index: int, text: str, role: str, *, mutable: bool) -> str:
         """Judges one string inside a document; the masked string, or the string itself."""
+        if self._stopped:
+            return text
         found = [finding for finding in self._policy.find(text, role) if finding.tag]
         if mutable:
             found += self._attacks(index, text, role)

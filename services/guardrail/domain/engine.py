@@ -6,7 +6,7 @@ pattern or term list. A faster engine replaces the finders behind `Finder` witho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -43,6 +43,10 @@ class Watch:
 
     finder: Finder
     uses: tuple[Use, ...]
+
+
+def _never() -> bool:
+    return False
 
 
 class CompiledPolicy:
@@ -88,12 +92,14 @@ class CompiledPolicy:
         """The text as this policy's finders read it."""
         return TextView(text, self.tags)
 
-    def find(self, text: str, role: str) -> list[Finding]:
-        """Every finding in a whole text of a message role, `max_chars` included."""
+    def find(self, text: str, role: str, stopped: Callable[[], bool] = _never) -> list[Finding]:
+        """Every finding in a whole text of a message role, `max_chars` included; some of them once it is `stopped`."""
         found: list[Finding] = []
         if self.watches and text:
             view = self.view(text)
             for number, scan in self.scan(view, len(view.shadow), True):
+                if stopped():
+                    break
                 if scan.spans:
                     found.extend(findings_of(self.watches[number].uses, scan.spans, role, scan.labels))
         found.extend(self.over_limit(len(text), role))

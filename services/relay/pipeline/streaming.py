@@ -155,6 +155,9 @@ class StreamRelay:
                 state.say(delta)
             flowing = ("role", *TEXT_FIELDS)
             held = [n for n in delta if n in ("tool_calls", "function_call") or (self._guard and n not in flowing)]
+            if choice.get("logprobs") is not None and any(delta.get(name) for name in ("tool_calls", "function_call")):
+                # Some providers list a call's tokens beside it; they must not go ahead of its verdict.
+                choice["logprobs"] = None
             try:
                 self._state.hold(index, delta, [name for name in held if delta[name] is not None])
             except ValueError:

@@ -57,7 +57,11 @@ async def _judge(planes: Planes, x: Exchange, kept: dict[str, Any]) -> None:
             messages.append((choice["index"], choice["message"]))
         if choice.get("finish_reason"):
             x.finish_reasons.append(choice["finish_reason"])
-    await judge_calls(planes, x, messages, lambda: kept)
+    if await judge_calls(planes, x, messages, lambda: kept):
+        # Some providers list the tokens of tool calls, too, and what was redacted is among them.
+        for choice in kept["choices"]:
+            if choice.get("logprobs") is not None:
+                choice["logprobs"] = None
     await judge_answer_texts(planes, x, kept)
 
 

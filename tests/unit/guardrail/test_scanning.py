@@ -88,3 +88,10 @@ def test_a_scan_that_is_stopped_reads_no_further_text() -> None:
     judged.stop()
     judged.scan()
     assert judged.verdict().outcome is Outcome.PASSED
+
+
+def test_a_scan_that_is_stopped_in_a_text_asks_no_further_finder() -> None:
+    wanted = policy(*(rule(type="keyword", terms=[term], action="flag") for term in ("one", "two", "three")))
+    asked = iter([False, True])
+    found = wanted.find("one two three", "user", lambda: next(asked))
+    assert [(finding.rule_index, finding.start) for finding in found] == [(0, 0)]

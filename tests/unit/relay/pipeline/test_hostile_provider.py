@@ -128,6 +128,20 @@ async def test_an_index_of_null_is_no_index(stream: bool) -> None:
     assert answered.error == (400, "firewall_blocked")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_tokens_of_a_redacted_call_do_not_pass_beside_it(stream: bool) -> None:
+    tokens = {"content": [{"token": "jo@example.com", "logprob": -0.5, "bytes": None, "top_logprobs": []}]}
+    call = {"index": 0, "id": "c", "function": {"name": "sanitize_me", "arguments": '{"a":"jo@example.com"}'}}
+    payload = completion({"content": None, "tool_calls": [call]})
+    payload["choices"][0]["logprobs"] = tokens
+    raw = events(chunk({"tool_calls": [call]}, logprobs=tokens), chunk({}, finish="tool_calls"))
+    async with Provider(stream_of(raw) if stream else json_answer((200, payload))) as provider:
+        relay = Relay(channel(provider.url))
+        relay.guardrail.stages = set()
+        answered = await relay.call(body=chat(stream=stream, logprobs=True))
+    assert (answered.status, b"jo@example.com" in answered.body, b"redacted" in answered.body) == (200, False, True)
+
+
 def test_long_names_do_not_multiply_with_the_texts_below_them() -> None:
     deep: Any = ["x"] * 2000
     for _ in range(50):
