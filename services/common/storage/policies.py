@@ -15,24 +15,19 @@ from typing import Any, Generic, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+_SHARED = ("workspace_id", "name", "version", "enabled", "is_default")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Versioned(Protocol):
-    """What a policy of any plane has; the planes' own fields are theirs to name."""
+    """What the queries ask of a policy; it has all of `_SHARED`, and its plane's own fields."""
 
     @property
     def id(self) -> str: ...
     @property
     def workspace_id(self) -> str: ...
     @property
-    def name(self) -> str: ...
-    @property
     def version(self) -> int: ...
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def is_default(self) -> bool: ...
 
 
 P = TypeVar("P", bound=Versioned)
@@ -161,11 +156,7 @@ class PolicyRows(Generic[P]):
         """Inserts or overwrites the row."""
         policy = stored.policy
         values = {
-            "workspace_id": policy.workspace_id,
-            "name": policy.name,
-            "version": policy.version,
-            "enabled": policy.enabled,
-            "is_default": policy.is_default,
+            **{name: getattr(policy, name) for name in _SHARED},
             "created_at_us": stored.created_at_us,
             "updated_at_us": stored.updated_at_us,
             "revision": stored.revision,
