@@ -113,6 +113,30 @@ def test_a_records_credential_is_found(record: str, size: int, name: str) -> Non
         assert released == text.replace(secret, f"[{name.upper()}]")
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(["RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"]),
+    st.sampled_from(["\n", "\\n", "\r\n", "\\r\\n", '",\n  "', '\\n" +\n"']),
+    st.sampled_from(["", "Proc-Type: 4,ENCRYPTED|DEK-Info: AES-128-CBC,0A1B2C3D||", "Version: 2|X-Odd-Name: y||"]),
+    st.integers(0, 900),
+    st.lists(st.integers(0, 900), max_size=30),
+)
+@example("PRIVATE KEY", "\\n", "", 0, list(range(900)))
+def test_a_key_block_is_masked_wherever_a_stream_is_cut(
+    kind: str, line: str, head: str, lost: int, cuts: list[int]
+) -> None:
+    body = line.join((KEY_LINES.replace("\n", line), "aB3=" * 5))
+    text = f'{{"k": "-----BEGIN {kind}-----{line}{head.replace("|", line)}{body}{line}-----END {kind}-----{line}"}}'
+    text = text[: len(text) - lost % len(text)]
+    compiled = policy(rule(type="secrets"), stage=Stage.OUTPUT)
+    scanner = StreamScanner(compiled)
+    edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    released = "".join(scanner.push("c", text[start:end]) for start, end in itertools.pairwise(edges))
+    released += scanner.finish().get("c", "")
+    whole = check(compiled, [Segment(text, role="assistant")], fingerprint).replacements.get(0, text)
+    assert released == whole
+
+
 def test_members_that_are_no_private_keys_are_left_alone() -> None:
     for text in ('{"d": "' + chars(50) + '"}', '{"k": "' + chars(43) + '"}', '{"x": "' + chars(43) + '"}'):
         assert found(text) == []

@@ -25,6 +25,9 @@ _HEADER = re.compile(
 _DATA = re.compile(rb"[A-Za-z0-9+/=]+")
 _END = re.compile(rb"-----END [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----")
 _PARTIAL_END = re.compile(rb"-{1,5}\Z|-----E?N?D?[A-Z0-9 ]{0,46}-{0,4}\Z")
+_CUT = re.compile(rb"\\\Z|[A-Za-z0-9+/=\\-]{0,30}:?\Z")
+"""What may be the begin of an escape or of a header line."""
+
 _TEMPLATE = re.compile(rb"^\$[A-Za-z]|\$[{(]|\$[A-Z_]{3}|[{}<>]|^%\w|\[\w+\]|\*{3}")
 _SHORT = 16
 """A line shorter than this is the last one of its key."""
@@ -57,7 +60,8 @@ def _key_block(data: bytes, end: int, limit: int) -> tuple[int, bool, bool]:
         last = closing.end()
     masked = data[at : at + 1] == b"\x00"
     key = len(body) >= _MIN_BODY and not masked and entropy(bytes(body)) > 3.5
-    ended = closing is not None or (at < len(data) and not _PARTIAL_END.match(data, at)) or at >= limit
+    cut_off = at == len(data) or _PARTIAL_END.match(data, at) or _CUT.match(data, at)
+    ended = closing is not None or not cut_off or at >= limit
     return last, key, not ended
 
 
