@@ -70,11 +70,6 @@ async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
         return
     found = scope["path"] == "/metrics"
     body = exposition.generate_latest(REGISTRY) if found else b"not found"
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200 if found else 404,
-            "headers": [(b"content-type", exposition.CONTENT_TYPE_LATEST.encode())],
-        }
-    )
+    headers = [(b"content-type", exposition.CONTENT_TYPE_LATEST.encode())]
+    await send({"type": "http.response.start", "status": 200 if found else 404, "headers": headers})
     await send({"type": "http.response.body", "body": body})
