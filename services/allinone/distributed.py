@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from services.allinone.hosting import BindError, HttpServer, listen, settle_heap, with_health
+from services.allinone.kafka_log import KafkaEventLog
 from services.allinone.kafka_security import kafka_options
 from services.allinone.profile import ProfileSettings, Settings
 from services.analytics.app import build as build_analytics
 from services.auth.app import build as build_auth
 from services.common.clock import SystemClock
 from services.common.errors import Invalid
-from services.common.eventlog.kafka_log import KafkaEventLog
 from services.common.http import error_body
 from services.common.rpc import GrpcServer, channel_to
 from services.common.rpc.tls import RotatingChannel, TlsFiles

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 
 from services.allinone import embedded
 from services.allinone.hosting import BindError
+from services.allinone.kafka_log import KafkaEventLog
 from services.allinone.kafka_security import kafka_options
 from services.allinone.profile import Settings
 from services.allinone.sqlite_log import SqliteEventLog
 from services.analytics.app import rebuild
 from services.common.clock import SystemClock
 from services.common.errors import Invalid
-from services.common.eventlog.kafka_log import KafkaEventLog
 from services.common.eventlog.ports import EventLog
 from services.ledger.replay import Replayed, replay
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from services.allinone.kafka_log import KafkaEventLog
 from services.allinone.sqlite_log import SqliteEventLog
-from services.common.eventlog.kafka_log import KafkaEventLog
 from services.common.eventlog.topics import Topic
 from tests.contract.eventlog.rig import Rig
 from tests.support.clock import ManualClock

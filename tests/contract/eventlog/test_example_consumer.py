@@ -6,9 +6,9 @@ import asyncio
 import sys
 
 from orca.events.v1.events_pb2 import Envelope, RequestCompleted
+from services.allinone.kafka_log import KafkaEventLog
 from services.common.eventlog import topics
 from services.common.eventlog.envelope import record_of
-from services.common.eventlog.kafka_log import KafkaEventLog
 from tests.support.kafka import KafkaBroker
 from tests.support.process import ROOT
 

@@ -9,8 +9,8 @@ import uuid
 
 import pytest
 
-from services.common.eventlog import kafka_log
-from services.common.eventlog.kafka_log import KafkaEventLog
+from services.allinone import kafka_log
+from services.allinone.kafka_log import KafkaEventLog
 from services.common.eventlog.ports import (
     ConsumedRecord,
     Consumer,
@@ -29,7 +29,7 @@ ROUNDS_MAX = 200
 SENDS_MAX = 12
 READER = """
 import asyncio, sys
-from services.common.eventlog.kafka_log import KafkaEventLog
+from services.allinone.kafka_log import KafkaEventLog
 from services.common.eventlog.ports import TopicPartition
 
 async def main():
