@@ -83,8 +83,9 @@ def test_generated_attacks_are_found_and_ordinary_prompts_are_not() -> None:
         ("written/attacks_1", 0.8, 0.01),
         ("written/attacks_2", 0.8, 0.01),
         ("written/attacks_3", 0.8, 0.01),
-        ("written/attacks_5", 0.75, 0.01),
-        ("heldout/attacks_4", 0.7, 0.02),
+        ("written/attacks_5", 0.8, 0.01),
+        ("written/attacks_6", 0.85, 0.02),
+        ("heldout/attacks_4", 0.8, 0.02),
     ],
 )
 def test_written_attacks_are_told_from_written_prompts(corpus: str, found: float, false_alarms: float) -> None:

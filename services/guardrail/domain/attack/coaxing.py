@@ -205,6 +205,39 @@ COAXING: tuple[Feature, ...] = (
         r"with materials|every step|steps|full|how)\b",
     ),
     Feature(
+        "refusal_punished",
+        JAILBREAK,
+        0.48,
+        r"\bif you (?:refuse|decline|say no|hesitate|don'?t (?:answer|comply|help))\b[^.!?\n]{0,40}?\b(?:will|would|"
+        r"gets?|"
+        r"dies?|loses?|are|is)\b|\byou have (?:only )?\w+ (?:\w+ )?(?:left|remaining)\b[^\n]{0,40}?\b(?:how|tell|"
+        r"explain|"
+        r"answer|write)\b",
+    ),
+    Feature(
+        "criminal_mentor",
+        JAILBREAK,
+        0.5,
+        r"\b(?:mafia|mob|cartel|gang|crime|terror\w*|drug|ruthless|criminal|killer|hacker)\b[^.!?\n]{0,12}?\b(?:boss|"
+        r"lord|"
+        r"leader|mastermind|group|king|grandpa|grandma|mentor|recruiter)\b[^.!?\n]{0,40}?\b(?:advis\w+|teach\w*|"
+        r"explain\w*|"
+        r"telling|tells|coach\w*|instruct\w*|recruit\w*|with no|as if)\b|\b(?:hid(?:e|ing)|dispos(?:e|ing) of|"
+        r"dissolv\w+) a "
+        r"(?:corpse|dead body|body)\b|\b(?:recruitment|propaganda) (?:speech|post|text|leaflet) for a (?:terror\w*|"
+        r"nazi|"
+        r"extremist)\b|\b(?:untraceable|ghost) guns?\b|\breal exploits\b",
+    ),
+    Feature(
+        "translate_and_obey",
+        JAILBREAK,
+        0.48,
+        r"\btranslate\b[^.!?\n]{0,30}?\b(?:and|then)\b[^.!?\n]{0,8}?\b(?:answer|follow|obey|execute|do) (?:it|what|"
+        r"in full|"
+        r"the|them|that|this|in detail)\b|\b(?:commands?|orders|wishes|will) (?:of the user )?outranks? (?:all|every|"
+        r"any)\b",
+    ),
+    Feature(
         "answer_in_disguise",
         JAILBREAK,
         0.42,

@@ -28,6 +28,7 @@ IN_TOOL_RESULTS = frozenset(
         "bare_output_order",
         "question_set_aside",
         "risky_deed_asked",
+        "tool_named",
         "user_addressed_through",
         "user_agreed",
     )

@@ -278,6 +278,27 @@ IMPOSTURES: tuple[Feature, ...] = (
         r"answered|is answered) [^.!?\n]{0,12}?\b(?:access|granted|the (?:same|word|phrase)|with)\b",
     ),
     Feature(
+        "drops_it_for_another",
+        HIJACK,
+        0.5,
+        r"\b(?:forget|ignore|disregard|drop|scrap|skip) (?:about )?(?:all (?:of )?(?:this|that|it)|the (?:source|"
+        r"given|"
+        r"provided|retrieved|attached|reference) (?:texts?|documents?|articles?|sources?|context|material|passages?))"
+        r"[^\n]{0,6}?\b(?:and|i want|now|you are|you'?re|instead|act|tell|say|write|from)\b|\byour (?:assignment|"
+        r"task|job|"
+        r"role|shift|mission|duty) (?:is|has) (?:now )?(?:over|finished|done|ended|complete|completed)\b",
+    ),
+    Feature(
+        "readers_must",
+        HIJACK,
+        0.45,
+        r"\b(?:anyone|anybody|everyone|whoever|those|any system|any bot|all systems) (?:who is |who are "
+        r")?(?:summari[sz]|"
+        r"read|process|translat|quot|answer|index|crawl|evaluat|review)(?:ing|es|s)\b[^.!?\n]{0,40}?\b(?:must|should|"
+        r"has to|"
+        r"have to|needs? to|shall)\b",
+    ),
+    Feature(
         "session_restarted",
         HIJACK,
         0.45,
@@ -342,6 +363,18 @@ REDIRECTIONS: tuple[Feature, ...] = (
         r"\bpush (?:it |this )?without review\b|\bchmod 777 /|\b(?:invite|add) (?:guest |user )?\S{2,30}@\S{3,40} "
         r"to\b|"
         r"\bauthorized_keys\b",
+    ),
+    Feature(
+        "tool_named",
+        HIJACK,
+        0.42,
+        r"\b(?:via|using|use|with|through|call|invoke|run) (?:the |your )?(?:[a-z]{3,24}_[a-z_]{3,24}|[a-z]{4,30} "
+        r"tool)\b"
+        r"[^.!?\n]{0,30}?\b(?:to|right away|now|immediately|with|and|first)\b|\bdo (?:this|that|it) first,? (?:and "
+        r")?then "
+        r"(?:go on|continue|proceed|return|resume)\b|\b(?:additionally|also|furthermore), (?:share|send|forward|"
+        r"delete|"
+        r"transfer|grant|invite|post|upload|call|e-?mail) ",
     ),
     Feature(
         "user_agreed",

@@ -47,14 +47,14 @@ TABLE: tuple[Language, ...] = (
     ),
     Language(
         "fr",
-        r"ignor(?:e|ez|er|ant)|oubli(?:e|ez|er)|neglig(?:e|ez|er)|fais abstraction|faites abstraction|ne "
+        r"ignor(?:e|ez|er|ant)\b|oubli(?:e|ez|er)|neglig(?:e|ez|er)|fais abstraction|faites abstraction|ne "
         r"(?:tiens|tenez) "
         r"(?:pas|plus|aucun)|ne (?:suis|suivez|respecte\w*) (?:pas|plus)|contourn\w+|passe outre|desobei\w*|"
         r"ecarte\w*|"
         r"laisse\w* de cote|annule\w*",
         r"instructions?|consignes?|regles|directives?|ordres|ce qui precede|restrictions?|limitations?|contraintes",
         r"revel\w+|montre\w*|affiche\w*|dis|dites|donne\w*|repete\w*|imprime\w*|ecri[st]\w*|partage\w*|recopie\w*|"
-        r"quel(?:le)?s? (?:est|sont|etaient)|cite\w*|divulgue\w*|recite\w*",
+        r"quel(?:le)?s? (?:est|sont|etaient)|c'est quoi|colle\w*|cite\w*|divulgue\w*|recite\w*",
         r"(?:ton|votre|tes|vos|le|les|l') ?(?:prompt|message|instructions?|consignes?|regles|directives?|"
         r"configuration)(?: (?:de |du )?(?:systeme|initial\w*|original\w*|origine|secret\w*|cache\w*|interne\w*|"
         r"complet\w*|depart))|prompt (?:systeme|initial|cache)|invite systeme|tes (?:instructions|consignes)|vos "
@@ -103,7 +103,7 @@ TABLE: tuple[Language, ...] = (
     ),
     Language(
         "pt",
-        r"ignor(?:e|a|em|ar|ando)|esquec(?:a|e|er|am)|desconsider\w+|desobede\w+|nao (?:sig\w+|obede\w+|leve|"
+        r"ignor(?:e|a|em|ar|ando)\b|esquec(?:a|e|er|am)|desconsider\w+|desobede\w+|nao (?:sig\w+|obede\w+|leve|"
         r"considere)|"
         r"descart(?:e|a|ar)|deixe de (?:lado|seguir)|anule|contorne|desprez\w+",
         r"instruc\w+|regras|ordens|diretrizes|comandos|orientac\w+|tudo (?:o que|acima)|restric\w+|limitac\w+|"
@@ -161,7 +161,7 @@ TABLE: tuple[Language, ...] = (
         r"слушай\w*|выполняй\w*)|пренебре\w+|отбрось\w*|обойди\w*|пропусти\w*|сбрось\w*|перестань",
         r"инструкци\w+|указани\w+|правил\w*|промпт\w*|установк\w+|ограничени\w+|распоряжени\w+|директив\w*",
         r"покаж\w+|показать|раскро\w+|выведи\w*|назови\w*|скажи\w*|повтори\w*|напиши\w*|распечата\w+|процитируй\w*|"
-        r"перескажи\w*|скопируй\w*|как(?:ов|овы|ие|ой) |сообщи\w*|выдай\w*|расскажи\w*",
+        r"перескажи\w*|скопируй\w*|как(?:ов|овы|ие|ой|ая) |сообщи\w*|выдай\w*|расскажи\w*",
         r"(?:сво\w+|тво\w+|ваш\w*|весь|все)? ?(?:\w+ )?(?:системн\w+ (?:промпт\w*|сообщени\w+|инструкци\w+|"
         r"подсказк\w+|"
         r"запрос)|(?:скрыт\w+|секретн\w+|изначальн\w+|начальн\w+|исходн\w+|внутренн\w+|первоначальн\w+|полн\w+) "

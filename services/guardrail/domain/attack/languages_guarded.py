@@ -27,7 +27,8 @@ class Guarded:
 ROWS: tuple[Guarded, ...] = (
     Guarded(
         "es",
-        r"no sigas (?:las|tus|mas|ning\w+)[^\n.!?]{0,20}?(?:indicaciones|instrucciones|reglas)|(?:tus|las) (?:reglas|"
+        r"(?:deja|dejad) de (?:ser|actuar|seguir)[^\n.!?]{0,40}? y |no sigas (?:las|tus|mas|"
+        r"ning\w+)[^\n.!?]{0,20}?(?:indicaciones|instrucciones|reglas)|(?:tus|las) (?:reglas|"
         r"normas|instrucciones) (?:anteriores |previas |viejas )?(?:ya no|quedan|han sido)[^\n.!?]{0,20}?(?:valen|"
         r"aplican|anuladas|cuentan|canceladas)|(?:haz|obedece) (?:exactamente |solo )?lo que (?:yo )?te (?:pid|dig|"
         r"mand|"
@@ -43,7 +44,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "fr",
-        r"(?:anciennes|precedentes|tes|vos) (?:regles|consignes|instructions)[^\n.!?]{0,24}?(?:ne (?:valent|comptent|"
+        r"(?:arrete|cesse) (?:de |d')(?:suivre|etre|jouer|faire)[^\n.!?]{0,40}? et |(?:anciennes|precedentes|tes|"
+        r"vos) (?:regles|consignes|instructions)[^\n.!?]{0,24}?(?:ne (?:valent|comptent|"
         r"s'appliquent)|sont (?:annulees|levees|caduques|nulles))|n'obeis (?:plus )?qu'a moi|tu (?:m'obeis|suis les "
         r"miennes)|ne tiens pas compte|laisse tomber (?:ta|ton|tes) (?:mission|role|consignes|tache)",
         r"(?:texte|message|tout|phrases?|lignes?|ce qui)[^\n.!?]{0,24}? (?:avant (?:ce|mon)|qui precede|precedant|"
@@ -59,7 +61,9 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "de",
-        r"(?:bisherig\w+|vorherig\w+|alt\w+|deine) (?:vorgaben|regeln|anweisungen)[^\n.!?]{0,24}?(?:aufgehoben|"
+        r"(?:fruher\w+|bisherig\w+|obig\w+) (?:vorgaben|regeln|anweisungen)[^\n.!?]{0,8}?(?:sind|ist) (?:egal|"
+        r"vergessen)|hor auf,? [^\n.!?]{0,40}? zu (?:sein|spielen)|(?:bisherig\w+|vorherig\w+|alt\w+|deine) "
+        r"(?:vorgaben|regeln|anweisungen)[^\n.!?]{0,24}?(?:aufgehoben|"
         r"ungultig|"
         r"nichtig|gelten nicht|ausser kraft|hinfallig)|ab (?:sofort|jetzt) (?:gilt|gelten|zahlt) nur|(?:missacht|"
         r"ignorier)\w* (?:die )?obig\w+|hor auf zu (?:ubersetzen|ubersetz|antworten|zusammenfass|helfen)\w*",
@@ -75,7 +79,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "it",
-        r"non seguire (?:piu )?(?:le|alcuna)[^\n.!?]{0,20}?(?:indicazioni|istruzioni|regole)|(?:regole|"
+        r"(?:smetti|smettila) di (?:fare|essere|seguire)[^\n.!?]{0,40}? e |non seguire (?:piu )?(?:le|"
+        r"alcuna)[^\n.!?]{0,20}?(?:indicazioni|istruzioni|regole)|(?:regole|"
         r"istruzioni)[^\n.!?]{0,20}?"
         r"(?:non valgono piu|sono annullate|sono nulle)|da (?:adesso|ora) comando io|tralascia il testo|rispondi "
         r"(?:solo )?a "
@@ -91,7 +96,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "pt",
-        r"(?:pare|deixe) de seguir (?:as|suas)[^\n.!?]{0,12}?(?:regras|instrucoes)|(?:regras|instrucoes|"
+        r"(?:pare|deixe) de ser[^\n.!?]{0,40}? e |nao responda mais como|so obedece a mim|obedece so a mim|(?:pare|"
+        r"deixe) de seguir (?:as|suas)[^\n.!?]{0,12}?(?:regras|instrucoes)|(?:regras|instrucoes|"
         r"ordens)[^\n.!?]{0,20}?"
         r"(?:nao valem mais|foram (?:anuladas|canceladas))|desconsidere tudo|faca (?:so |apenas )?o que eu (?:mandar|"
         r"disser|pedir)",
@@ -108,7 +114,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "ru",
-        r"(?:прежние|предыдущие|старые|твои) (?:\w+ )?(?:правила|инструкции|указания)[^\n.!?]{0,20}?(?:отменены|"
+        r"перестань (?:быть|играть|следовать)[^\n.!?]{0,40}? и |(?:прежние|предыдущие|старые|твои) (?:\w+ "
+        r")?(?:правила|инструкции|указания)[^\n.!?]{0,20}?(?:отменены|"
         r"недействительны|не действуют|больше не)|не обращай внимания на|(?:выполняй|слушай|слушайся) только (?:мои|"
         r"меня)|теперь действуют мои",
         r"(?:текст|сообщение|вс[её]|слова|строки)[^\n.!?]{0,24}? (?:до этого|перед этим|перед моим|до моего|выше "
@@ -116,18 +123,20 @@ ROWS: tuple[Guarded, ...] = (
         r"какие (?:правила|инструкции|указания)[^\n.!?]{0,24}?(?:задали|дали|получил)|начальны\w+ инструкци\w+",
         r"(?:пароль|секретное слово|кодовое слово)[^\n.!?]{0,24}?(?:ты хранишь|ты скрываешь|который ты|которое ты|"
         r"наоборот|по буквам)|(?:скажи|назови|раскрой|выдай|какой)[^\n.!?]{0,12}? (?:секретн\w+ )(?:пароль|слово|код)",
-        r"(?:отвечай|притворись|веди себя|ты теперь|представь|сыграй)[^\n.!?]{0,40}?(?:без (?:цензуры|фильтров|"
+        r"злой (?:ии|бот|искусственный)|(?:отвечай|притворись|веди себя|ты теперь|представь|"
+        r"сыграй)[^\n.!?]{0,40}?(?:без (?:цензуры|фильтров|"
         r"моральных|"
         r"ограничений|правил)|разрешено вс[её]|злой бот|никогда не отказыва\w+)",
     ),
     Guarded(
         "zh",
-        r"(?:不要|别|停止)(?:再)?(?:翻译|總結|总结|回答|執行|执行)[^\n。!?]{0,12}?(?:直接|而是|改为|改成)|只(?:听|聽|服从|服從|"
+        r"(?:忘记|忘掉|放弃)你的(?:角色|身份|设定|任务)|(?:不要|别|停止)(?:再)?(?:翻译|總結|总结|回答|執行|执行)[^\n。!?]{0,12}?(?:直接|而是|改为|改成)|只(?:听|聽|"
+        r"服从|服從|"
         r"执行)我的|(?:之前|以前|原来)的(?:规则|指令|要求|设定)(?:已经)?(?:全部)?(?:作废|无效|失效|取消)",
         r"(?:重复|复述|输出|写出|打印)[^\n。!?]{0,8}?以上(?:的)?(?:所有|全部)?(?:文字|内容|文本|信息)|(?:这条|本|我的)消息(?:之前|以前)的|"
         r"(?:初始|最初|原始)(?:的)?(?:设定|设置|指令|提示)",
         r"(?:保守|守护|隐藏|保护)的(?:密码|秘密|口令|暗号)|(?:说出|告诉我|透露|写出)[^\n。!?]{0,6}?(?:密码|口令|暗号|秘密词)",
-        r"(?:扮演|作为|成为|你是|假装)[^\n。!?]{0,14}?(?:无视(?:法律|道德)|没有(?:道德|底线|限制)|什么都可以|不会拒绝|从不拒绝)",
+        r"你(?:现在)?是dan|可以做任何事|(?:扮演|作为|成为|你是|假装)[^\n。!?]{0,14}?(?:无视(?:法律|道德)|没有(?:道德|底线|限制)|什么都可以|不会拒绝|从不拒绝)",
     ),
     Guarded(
         "ja",
@@ -136,12 +145,14 @@ ROWS: tuple[Guarded, ...] = (
         r"(?:最初|この会話の最初|冒頭|これより前|上)(?:の|に書かれた)(?:メッセージ|文章|テキスト|内容|文)[^\n。!?]{0,20}?(?:繰り返|出力|"
         r"表示|書)|最初に与えられた",
         r"(?:秘密|隠している|守っている)の?(?:パスワード|合言葉|言葉|暗号)|(?:パスワード|合言葉)を(?:教え|言っ|出力|書い|逆)",
-        r"(?:制限を解除|制限のない|倫理(?:や規則)?に縛られない|規則に縛られない)[^\n。!?]{0,24}?(?:ai|として|ボット)|違法なこと(?:に|"
+        r"悪の(?:ai|ボット)|(?:制限を解除|制限のない|倫理(?:や規則)?に縛られない|規則に縛られない)[^\n。!?]{0,24}?(?:ai|として|ボット)|違法なこと(?:に|"
         r"でも|にも)[^\n。!?]{0,6}?答え|断らずに答え",
     ),
     Guarded(
         "ko",
-        r"(?:지시|규칙|명령)(?:는|은|를|을)? ?(?:따르지 ?말고|무시하고|전부 무효)|내가 시키는 ?대로만|내 (?:명령|말)만",
+        r"(?:이전|기존|지금까지의) (?:규칙|지시|설정)(?:은|는|이)? ?(?:더 이상 )?(?:적용되지|"
+        r"무효|소용)|(?:지시|규칙|명령)(?:는|은|를|을)? ?(?:따르지 ?말고|무시하고|"
+        r"전부 무효)|내가 시키는 ?대로만|내 (?:명령|말)만",
         r"(?:이 메시지|이 문장|내 메시지) ?(?:이전|앞|전)의|(?:개발자|운영자)가[^\n.!?]{0,12}?(?:준|내린|설정한) "
         r"?(?:규칙|지시|명령)|(?:위에|앞에) 있는 (?:모든 )?(?:텍스트|내용|글)",
         r"(?:비밀번호|암호|비밀 단어)(?:를|을)? ?(?:알려|말해|거꾸로|공개|출력)|"
@@ -151,7 +162,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "tr",
-        r"(?:yukaridaki|onceki|eski)[^\n.!?]{0,16}?(?:talimat|kural|komut)\w*[^\n.!?]{0,12}?(?:uyma|gecersiz|iptal|"
+        r"artik sadece beni|(?:yukaridaki|onceki|eski)[^\n.!?]{0,16}?(?:talimat|kural|"
+        r"komut)\w*[^\n.!?]{0,12}?(?:uyma|gecersiz|iptal|"
         r"bosver|"
         r"bos ver)|sadece benim (?:dedi\w+|sozu\w+|emir\w+)",
         r"(?:bu mesajdan|mesajimdan|bundan) (?:onceki|once)[^\n.!?]{0,16}?(?:metin|metni|yazi\w*|her sey\w*)|sana "
@@ -164,7 +176,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "ar",
-        r"لا تتبع (?:ال)?(?:تعليمات|قواعد)|(?:القواعد|التعليمات) (?:السابقة|القديمة) (?:ملغاة|لاغية)",
+        r"توقف عن (?:اتباع|كونك|لعب)|لا تتبع (?:ال)?(?:تعليمات|قواعد)|(?:القواعد|التعليمات) (?:السابقة|القديمة) "
+        r"(?:ملغاة|لاغية)",
         r"(?:النص|الكلام|كل ما)[^\n.!?]{0,16}?(?:قبل هذه|قبل رسالتي)|(?:التعليمات|الأوامر|القواعد) التي (?:أعطيت|"
         r"تلقيت)",
         r"(?:كلمة السر|كلمة المرور|الكلمة السرية)[^\n.!?]{0,16}?(?:التي|بالعكس|حرفا)",
@@ -179,7 +192,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "pl",
-        r"(?:dotychczasowe|poprzednie|twoje|stare) (?:zasady|reguly|polecenia)[^\n.!?]{0,16}?(?:nie obowiazuja|"
+        r"przestan byc[^\n.!?]{0,40}? i |(?:dotychczasowe|poprzednie|twoje|stare) (?:zasady|reguly|"
+        r"polecenia)[^\n.!?]{0,16}?(?:nie obowiazuja|"
         r"niewazne|uchylone)|nie przestrzegaj|odpowiadaj tylko to, co ci",
         r"(?:tekst|wiadomosc|wszystko)[^\n.!?]{0,16}? (?:sprzed|przed) (?:ta|tej|moja|mojej)|poczatkowe (?:instrukcje|"
         r"polecenia)",
@@ -191,7 +205,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "nl",
-        r"volg (?:de|je)[^\n.!?]{0,20}?(?:niet|niet meer)|(?:regels|instructies)[^\n.!?]{0,12}?(?:gelden niet|"
+        r"(?:stop|hou op) met (?:vertalen|samenvatten|antwoorden|helpen)[^\n.!?]{0,16}? en |volg (?:de|"
+        r"je)[^\n.!?]{0,20}?(?:niet|niet meer)|(?:regels|instructies)[^\n.!?]{0,12}?(?:gelden niet|"
         r"vervallen|"
         r"zijn ongeldig)|luister (?:alleen|enkel) naar mij",
         r"(?:tekst|bericht|alles)[^\n.!?]{0,16}? (?:voor dit|voor mijn|boven dit|hiervoor)|(?:regels|instructies) "
@@ -205,7 +220,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "sv",
-        r"folj inte (?:reglerna|instruktionerna|anvisningarna)|(?:reglerna|instruktionerna)[^\n.!?]{0,12}?(?:galler "
+        r"sluta vara[^\n.!?]{0,40}? och |folj inte (?:reglerna|instruktionerna|anvisningarna)|(?:reglerna|"
+        r"instruktionerna)[^\n.!?]{0,12}?(?:galler "
         r"inte|"
         r"ar upphavda)|gor precis som jag sager",
         r"(?:texten|meddelandet|allt)[^\n.!?]{0,16}? (?:fore detta|fore mitt|ovanfor)|(?:reglerna|instruktionerna) "

@@ -193,6 +193,48 @@ PROBES: tuple[Feature, ...] = (
         r"already|anyway|pls|plz|i forgot)\b)",
     ),
     Feature(
+        "definite_secret",
+        EXTRACTION,
+        0.45,
+        r"\b(?:type|mentions?|mentioning|state|say|says|spell(?:ed|s)?|write|know about|remember|reveals?|translate|"
+        r"confirm|guess|share|continue|replace|contains?|hints? at|leaks?|whispers?)\b[^.!?\n]{0,40}?\b(?:the|your) "
+        rf"(?:correct |current |real |right |exact |admin |stored )?(?:{GUARDED})(?:\W{{0,2}}(?:[.!?;\n\"]|$)| "
+        rf"(?:for me|"
+        r"in (?:one|a|spanish|french|german|latin|reverse|code|morse|binary)|be|is and|letter)\b)",
+    ),
+    Feature(
+        "all_you_were_told",
+        EXTRACTION,
+        0.55,
+        r"\b(?:everything|anything|all|whatever|what)\b (?:that |which )?(?:you(?:'?ve| have)? (?:been|were|are|got|"
+        r"had "
+        r"been) (?:ever )?(?:told|instructed|ordered|taught to say|briefed|fed)|makes you (?:behave|act|respond|"
+        r"answer|"
+        r"talk))\b|\b(?:text|prompt|instructions?|words) (?:that |which )?makes? you (?:behave|act|respond|answer|"
+        r"work)\b",
+    ),
+    Feature(
+        "instructions_above",
+        EXTRACTION,
+        0.45,
+        r"\b(?:quote|output|print|recite|write|read|list|copy|dump|display|encode|reveal|paste|echo|return)\b"
+        r"[^.!?\n]{0,16}?\b(?:the|these|those|all|any) (?:above|previous|preceding|prior|earlier|initial|hidden|"
+        r"foregoing)"
+        r" (?:instructions?|rules?|prompts?|messages?|directives?|guidelines)\b|\b(?:write|read|spell|list) (?:out "
+        r")?the "
+        r"rules (?:out|you)\b|\bincluding (?:the )?(?:hidden|system|invisible|secret) (?:messages?|prompts?|parts?|"
+        r"text)\b",
+    ),
+    Feature(
+        "your_custom_prompt",
+        EXTRACTION,
+        0.5,
+        r"\b(?:your|ur|a) (?:developer|system|sys|dev|custom|operator) (?:msg|message|prompt|"
+        r"instructions?)\b[^.!?\n]{0,16}?"
+        r"(?:\b(?:say|says|contain|paste|show|read|look like)\b|\? ?if (?:yes|so))|\byour guidelines on\b|\bof your "
+        r"context (?:is|are|window)\b|\b(?:position|line|index|list|messages?) ?\[ ?[0-9] ?\] of your\b",
+    ),
+    Feature(
         "next_shift",
         EXTRACTION,
         0.42,
