@@ -17,12 +17,14 @@ from typing import Any
 from services.firewall.domain.code import code_kinds, embedded_strings
 from services.firewall.domain.command_lines import command_lines
 from services.firewall.domain.commands import known_names
+from services.firewall.domain.effects import Effects
 from services.firewall.domain.hosts import fold
 from services.firewall.domain.intents import call_kinds, text_kinds
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import holds_credentials, outside, precious
 from services.firewall.domain.shapes import document, nested, plain_key, prose_key, sentence, spellings, strings_of
-from services.firewall.domain.shell import Effects, run_powershell, shell_effects, shell_names
+from services.firewall.domain.shell import run_powershell, shell_effects
+from services.firewall.domain.shell_context import shell_names
 from services.firewall.domain.sql import sql_effects
 
 STRINGS_MAX = 400
@@ -296,7 +298,7 @@ class _Reader:
         about = document(text, key) or looked_up
         queried = self._queries and key in _QUERY_KEYS and _SQL_VERB.match(text) is not None
         self._sql(text, sure=key in _SQL_KEYS or queried or (self._sql_tool and not prose), document=about)
-        if self._sql_tool and _KEY_VALUE.match(text):
+        if self._sql_tool and key not in ("value", "key", "field", "member") and _KEY_VALUE.match(text):
             self.effects.add({K.DESTRUCTIVE_SQL})
         if not about:
             self.effects.add(text_kinds(text))

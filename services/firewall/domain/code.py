@@ -26,13 +26,15 @@ _SHELL_CALLS = re.compile(
     r"(?:os\.system|os\.popen|subprocess\.\w+|popen|system|exec|execSync|execFileSync|spawn|spawnSync|shell_exec"
     r"|passthru|sh|qx"
     r"|Popen|exec[lv]p?e?|spawn[lv]p?e?|create_subprocess_\w+|exec_command"
-    r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|exec\.Command|shellExec|do shell script"
+    r"|getoutput|check_output|run|call|IO\.popen|os\.execute|io\.popen|System\.cmd|Port\.open"
+    r"|shell-command(?:-to-string)?|call-process|exec\.Command|shellExec|do shell script"
     r"|command)"
     r"[ \t]{0,8}[(\s]"
     r"[ \t]{0,8}\[?((?:\s{0,8},?\s{0,8}\[?\s{0,8}[rfb]?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)){1,64})"
 )
 _STRING_PARTS = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`([^`]*)`")
 _SHELL_TEXTS = (
+    re.compile(r"['\"]([^'\"\n]{1,2000})['\"]\s{0,8}\.\s{0,8}execute\s{0,8}\("),
     re.compile(r"(?:qx|%x)[{(/!|](.{1,2000}?)[})/!|]"),
     re.compile(r"`([^`]{1,4000})`"),
     re.compile(r"\](?:\s*\.\s*\w+)?\(\s{0,8}['\"]([^'\"]{1,4000})['\"]"),
@@ -72,7 +74,7 @@ _FETCHES = re.compile(
 _ENVIRONMENT = re.compile(
     r"(?:print|dumps|stringify|console\.log|puts|write|send|post|echo|var_dump|print_r|urlopen|str|dict|list"
     r"|repr)\s{0,20}\(?[^;\n]{0,200}(?:os\.environ\b(?!\s*[\[.])|process\.env\b(?!\s*[\[.])"
-    r"|ENV\b(?!\[)|%ENV|\$_ENV\b|getenv\(\))"
+    r"|ENV\b(?!\[)|%ENV|\bin\s+ENVIRON\b|\$_ENV\b|getenv\(\))"
 )
 _PRIVILEGES = re.compile(r"\bset(?:e|re|res)?[ug]id\s*\(\s*0|POSIX::setuid|Process::UID|-Verb\s+RunAs", re.IGNORECASE)
 _MONGO_BAD = re.compile(r"\.dropDatabase\s*\(|\.drop\s*\(|\.(?:deleteMany"
@@ -118,6 +120,7 @@ _CLOUD_RIGHTS = re.compile(
     r"|\bprivileged\s*=\s*True|\bpid_mode\s*=\s*['\"]host|\bcap_add\s*=\s*\["
 )
 _STORES = re.compile(
+    r"\bin\s+ENVIRON\s*\)|"
     r"\bget_secret_value\s*\(|access_secret_version\s*\(|dotenv_values\s*\(|WithDecryption\s*[=:]\s*[Tt]rue"
     r"|\bdocument\.cookie\b|localStorage\b[^;\n]{0,80}(?:token|secret)|"
     r"\bget_credentials\s*\(|\bkeyring\.get_|CryptUnprotectData|win32crypt|browser_cookie3|\bspwd\.|SecKeychain"

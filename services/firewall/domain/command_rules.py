@@ -285,7 +285,8 @@ def _openssl(args: list[str]) -> Kinds:
 
 _WHOLE_TREE = re.compile(r"\.{1,2}|~|/(?!tmp$)[^/]*")
 _SECRET_WORDS = re.compile(
-    r"passw|secret|token|api[_-]?key|credential|private.?key|aws_access|AKIA|BEGIN", re.IGNORECASE
+    r"passw|secret|token|api[_-]?key|credential|private.?key|aws_access|AKIA|BEGIN|sk-|gh[pousr]_|xox|eyJ|AIza",
+    re.IGNORECASE,
 )
 RULES: dict[str, Callable[[list[str]], Kinds]] = {
     **dict.fromkeys(("rm", "unlink", "grm", "trash", "gio", "wipe"), _rm),

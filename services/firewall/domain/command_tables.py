@@ -117,7 +117,7 @@ MORE: dict[str, re.Pattern[str]] = {
         r"|rmi (?:.*\s)?(?:-\w*f|--force)|compose (?:.*\s)?down (?:.*\s)?(?:-v|--volumes|--rmi)|swarm leave|stop"
         r" \S*\$|kill )"
     ),
-    "docker-compose": re.compile(r"\bdown (?:.*\s)?(?:-v|--volumes|--rmi)"),
+    "docker-compose": re.compile(r"\b(?:down|rm) (?:.*\s)?(?:-\w*v\b|--volumes|--rmi)"),
     "kubectl": re.compile(r"\b(?:scale .*--replicas[= ]0|replace .*--force|cordon |rollout undo|patch .*finalizers)"),
     "aws": re.compile(
         r"\bs3 (?:rm .*--recursive|rb |sync .*--delete)|\bs3api delete|stop-instances|schedule-key-deletion|disable-"
@@ -202,7 +202,7 @@ SECRETS: dict[str, re.Pattern[str]] = {
                          r" access|iam service-accounts keys create)"),
     "az": re.compile(r"\b(?:account get-access-token|keyvault (?:secret|key) (?:show|download)|ad sp create"
                      r"|storage account keys list)"),
-    "kubectl": re.compile(r"\b(?:(?:get|describe|edit) (?:.*\s)?secrets?\b|config view .*--raw|create token)"),
+    "kubectl": re.compile(r"\b(?:(?:get|describe|edit) (?:.*\s)?secrets?(?![\w-])|config view .*--raw|create token)"),
     "oc": re.compile(r"\b(?:get (?:.*\s)?secrets?\b|whoami -t)"),
     "vault": re.compile(r"\b(?:kv get|read|token (?:create|lookup)|print token|unwrap)\b"),
     "security": re.compile(r"\b(?:find-(?:generic|internet)-password|dump-keychain|export|find-certificate"

@@ -22,6 +22,12 @@ from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import device, holds_credentials, outside, plain_path
 from services.firewall.domain.system_tables import ALWAYS_SYSTEM, LINES, TO_NOTHING, UNCHECKED_INSTALL
 
+TELLING = re.compile(r"KEY|PASS|SECRET|TOKEN|CRED|AUTH|PWD|DATABASE_URL|DSN", re.IGNORECASE)
+"""Names of variables that keep secrets."""
+_VERBLESS = frozenset(
+    {"npm", "history", "rails", "rake", "artisan", "manage.py", "prisma", "sequelize", "knex", "alembic"}
+)
+"""Programs whose own words mean something else by `remove` or `destroy`."""
 LINE_MAX = 4_096
 """Characters of a command's arguments that its patterns look at."""
 
@@ -29,9 +35,13 @@ LINE_MAX = 4_096
 def named_kinds(name: str, args: list[str]) -> Kinds:
     """The kinds of a command by its own table entry."""
     found: Kinds = set()
+    if name in ("docker", "podman") and args[:1] == ["compose"]:
+        return named_kinds("docker-compose", args[1:])
     always = ALWAYS.get(name) or ALWAYS_SYSTEM.get(name)
     if name in ("nc", "ncat", "netcat") and any(re.match(r"-\w*z", arg) for arg in args):
         always = None  # A port probe sends and fetches nothing.
+    if name == "printenv" and len(args) == 1 and re.fullmatch(r"[A-Z_]+", args[0]) and not TELLING.search(args[0]):
+        always = None  # One variable by its name.
     if always is not None and not (len(args) == 1 and args[0] in ("--help", "--version", "-h", "-V")):
         found.add(always)
     if name.startswith("mkfs") or name in ("mke2fs", "newfs"):
@@ -40,9 +50,7 @@ def named_kinds(name: str, args: list[str]) -> Kinds:
     if name in CLOUDS and not SAFE_VERB_FLAGS.search(line):
         verbs = [arg for arg in args if not arg.startswith("-")][:4]
         more = MORE.get(name)
-        if (name not in ("npm", "history") and any(map(VERBS.match, verbs))) or (
-            more is not None and more.search(line)
-        ):
+        if (name not in _VERBLESS and any(map(VERBS.match, verbs))) or (more is not None and more.search(line)):
             found.add(K.DESTRUCTIVE_SHELL)
         if TO_NOTHING.search(line):
             found.add(K.DESTRUCTIVE_SHELL)
@@ -64,7 +72,8 @@ def named_kinds(name: str, args: list[str]) -> Kinds:
             UNCHECKED_INSTALL.search(line)
         ):
             found.add(K.NETWORK_FETCH)
-    if name in ("npm", "pnpm", "yarn", "pip", "pip3") and re.search(r"config set .*(?:registry|index-url)", line):
+    sources = re.search(r"(?:^|\s)(?:set|sources|tap|source|config)\s.*https?://", line[:LINE_MAX])
+    if name in PACKAGERS and sources and not re.search(r"registry\.npmjs\.org|pypi\.org", line):
         found.add(K.NETWORK_FETCH)
     return found
 
@@ -181,4 +190,5 @@ def known_names() -> frozenset[str]:
     "tail", "npx", "uvx",
                               "rpm", "dpkg", "pacman", "tar", "unzip", "sed", "grep", "base64", "install-module",
                               "nix-env", "pkg_add",
-                              "cp", "scp", "gpg", "bunx", "installer", "xxd", "strings", "printf", "echo"})  # fmt: skip
+                              "cp", "scp", "gpg", "bunx", "installer", "xxd", "strings", "printf",
+                                  "echo"})  # fmt: skip

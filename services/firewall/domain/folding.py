@@ -20,6 +20,7 @@ _ADDED = re.compile(
     r"|\"([^\"\\\n]{0,400})\"\s{0,8}\+\s{0,8}\"([^\"\\\n]{0,400})\""
 )
 _MODULE = re.compile(r"\b(?:require|import)\s*\(\s*['\"`](?:node:)?([\w/]{1,40})['\"`]\s*\)")
+_IMPORTED = re.compile(r"\bimport\s+([\w.]{1,40})\s+as\s+(\w{1,40})|,\s{0,8}([\w.]{1,40})\s+as\s+(\w{1,40})")
 _VARIABLE = re.compile(r"\$(\w{1,40})\s*=\s*(?:'([^'\n]{0,400})'|\"([^\"$\n]{0,400})\")")
 _FORMAT = re.compile(
     r"['\"]((?:\{\d\}){1,10})['\"]\s{0,8}-f\s{0,8}((?:['\"][^'\"\n]{0,100}['\"]\s{0,8},?\s{0,8}){1,10})", re.IGNORECASE
@@ -32,6 +33,9 @@ def folded_code(text: str) -> str:
     plain = text[:TEXT_MAX]
     plain = _CHARACTERS.sub(lambda match: _quoted([int(item) for item in re.findall(r"\d+", match[1])]), plain)
     plain = _CHARACTER.sub(lambda match: _quoted([int(match[1], 0)]), plain)
+    for match in list(_IMPORTED.finditer(plain))[:VARIABLES_MAX]:
+        module, name = match[1] or match[3], match[2] or match[4]
+        plain = re.sub(rf"\b{name}\.(?=\w)", f"{module}.", plain)[:TEXT_MAX]
     return _MODULE.sub(r"\1", _joined(plain))
 
 

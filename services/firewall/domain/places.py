@@ -34,6 +34,7 @@ _CREDENTIAL = re.compile(
     r"|secrets?\.(?:ya?ml|json|toml|env|txt)"
     r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
     r"|\.?secrets?/[^/]+\.(?:ya?ml|json|env|txt|ini|toml)|[\w.-]+\.tfvars(?:\.json)?|vault\.ya?ml|\.vault[_-]pass\w*"
+    r"|\.config/[\w ./-]*(?:cookies|login data|web data)|tomcat-users\.xml|hudson\.util\.secret"
     r"|wp-config\.php|web\.config|\.s3cfg|\.boto|\.databrickscfg|\.snowsql/config|\.mongorc\.js|\.pgpass\.conf"
     r"|\.lftprc"
     r"|\.config/(?:solana|rclone|doctl|hcloud|containers/auth\.json|op|1password|keepassxc|filezilla|configstore"
@@ -69,6 +70,10 @@ _CREDENTIAL_ABSOLUTE = re.compile(
 )
 _CLIMBS = re.compile(r"^(?:\.\./){2,}(?:windows|winnt|etc|proc|root|boot\.ini)(?:/|$)")
 """Up and away into the system's own directories."""
+_SYSTEM_VARIABLE = re.compile(
+    r"^(?:%(?:appdata|programdata|systemroot|windir|programfiles)%|\$env:(?:appdata"
+    r"|programdata|systemroot|windir))/"
+)
 _HARMLESS_DEV = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero", "/dev/stdin"})
 _DEVICE = re.compile(
     r"^/dev/(?:[shvx]v?d[a-z]|nvme|mmcblk|disk|r?disk|loop|md|dm-|mapper/|mem|kmem|port|vg|sg"
@@ -85,7 +90,8 @@ _ARTIFACT = re.compile(
     r"|site|docs/_build"
     r"|artifacts?|results?|reports?|scratch|old|bak|backup-\d+|venv|env|tox|nox|next|nuxt|turbo|parcel-cache|vite"
     r"|svelte-kit"
-    r"|pytest_cache|mypy_cache|ruff_cache|gradle|eggs|sass-cache|terraform|ipynb_checkpoints|nyc_output"
+    r"|_cacache|_npx|_logs|pytest_cache|mypy_cache|ruff_cache|gradle|eggs|sass-cache|terraform|ipynb_checkpoints"
+    r"|nyc_output"
     r"|storybook-static)"
     r"|node_modules|__pycache__|\.ds_store|[\w.-]*\.egg-info|[\w.-]*\.(?:log|tmp|pyc|o|bak|swp|out|orig|rej|class"
     r"|cache)"
@@ -182,6 +188,8 @@ def outside(text: str) -> bool:
     path = plain_path(text)
     if not path or path in _HARMLESS_DEV or path.startswith("/dev/fd/"):
         return False
+    if "start menu/programs/startup" in path or _SYSTEM_VARIABLE.match(path):
+        return True
     if "/.git/hooks/" in f"/{path}" or path.endswith(".git/config"):
         # Git runs it, wherever it lies.
         return True

@@ -22,7 +22,12 @@ _RUNS_REMOTE = re.compile(
     r"|invoke-expression)"
 )
 _POWERSHELL_CALLS = re.compile(
-    r"(?i)scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy.{0,120}delete"
+    r"(?i)win32shutdown\s{0,8}\(|\b(?:disable|uninstall|clear|remove)-(?:net|windows|ad|vm|volume|disk|partition"
+    r"|bitlocker|localuser)\w*"
+    r"|\b(?:get-childitem|gci|dir|ls)\b[^|;]{0,200}(?:[a-z]:\\|\$home|~|\$env:userprofile)[^|;]{0,200}"
+    r"\|[^;]{0,200}\b(?:remove-item|ri|del|rm)\b"
+    r"|"
+    r"scriptblock\]::create\(|io\.(?:directory|file)\]::delete\(|shadowcopy.{0,120}delete"
     r"|\bget-\w{1,40}\s{0,8}(?:-(?:filter|name)\s{1,8}['\"]?\*['\"]?\s{0,8})?\|\s{0,8}(?:stop|remove|format|clear"
     r"|disable|uninstall"
     r"|restart)-\w+"
@@ -45,7 +50,8 @@ def powershell_kinds(text: str) -> set[K]:
         ):
             kinds.add(K.DESTRUCTIVE_SHELL)
     if re.search(
-        r"(?i)get-childitem\s+env:|gci\s+env:|dir\s+env:|ls\s+env:|\[environment\]::getenvironmentvariables"
+        r"(?i)historysavepath|defaultpassword|get-childitem\s+env:|gci\s+env:|dir\s+env:|ls\s+env:"
+        r"|\[environment\]::getenvironmentvariables"
         r"|export-clixml|convertfrom-securestring|sekurlsa",
         text,
     ):

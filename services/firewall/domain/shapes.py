@@ -233,8 +233,8 @@ DOCUMENT_KEYS = frozenset(
 _PROSE_KEYS = frozenset(
     (
         "text body message description title summary comment subject note notes prompt question caption reason "
-        "commitmessage explanation thought thoughts answer reply review data instructions topic headline bio details "
-        "html"
+        "commitmessage explanation thought thoughts plan answer reply review data instructions topic headline bio "
+        "details html"
     ).split()
 )
 _DOCUMENT_CHARS = 400

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass, field
 
 from services.firewall.domain.code import code_kinds, embedded_strings
-from services.firewall.domain.command_tables import CLOUDS
+from services.firewall.domain.command_tables import CLOUDS, PACKAGERS
 from services.firewall.domain.commands import DANGEROUS_NAMES, named_kinds, path_kinds
+from services.firewall.domain.effects import Effects
 from services.firewall.domain.intents import call_kinds, text_kinds
 from services.firewall.domain.model import SemanticKind as K
 from services.firewall.domain.places import UNKNOWN, holds_credentials, precious
@@ -22,15 +22,17 @@ from services.firewall.domain.shell_inner import (
     database_escapes,
     escape_texts,
     find_words,
+    flag_values,
     remote_texts,
     replacement,
     shell_text,
     wrapped_words,
 )
-from services.firewall.domain.shell_model import FETCHED, LOADED, PROCESS, RUN_LATER, Command, Word
+from services.firewall.domain.shell_model import FETCHED, PROCESS, Command, Word
 from services.firewall.domain.shell_output import FETCHERS, KnownOutputs, basename
 from services.firewall.domain.shell_prose import prose, talk
 from services.firewall.domain.shell_tables import (
+    CARRIED,
     CODE,
     CONTAINER,
     METADATA,
@@ -38,36 +40,20 @@ from services.firewall.domain.shell_tables import (
     POWERSHELL,
     RECURSIVE_FLAGS,
     REMOTES,
+    RUNS_TEXT,
     SECRET_NAME,
     SHELLS,
     SQL_CLIENTS,
+    TALKERS,
     WITH_VALUE,
 )
 from services.firewall.domain.shell_words import parse_script
 
 NESTING_MAX = 6
-_REMOTE_FLAGS = frozenset({"--scripts", "--command", "--commands", "--parameters", "--execute"})
+_REMOTE_FLAGS = frozenset({"--scripts", "--command", "--commands", "--parameters", "--execute", "-c"})
 _CONSOLES = frozenset({"runner", "tinker", "shell"})
+_QUOTED = re.compile(r"\"([^\"]+)\"|'([^']+)'")
 SCRIPTS_MAX = 48
-
-
-@dataclass(slots=True)
-class Effects:
-    """What was found so far. `texts` are strings that other readers must judge: SQL, code, URLs of network tools."""
-
-    certain: set[K] = field(default_factory=set)
-    possible: set[K] = field(default_factory=set)
-    sql: list[str] = field(default_factory=list)
-    hosts: list[str] = field(default_factory=list)
-    scripts: int = 0
-
-    def add(self, kinds: set[K]) -> None:
-        """Seen for sure."""
-        self.certain |= kinds
-
-    def doubt(self, *kinds: K) -> None:
-        """May be hidden here."""
-        self.possible.update(kinds)
 
 
 def shell_effects(text: str, effects: Effects, *, sure: bool, told: bool = False, depth: int = 0) -> None:
@@ -215,7 +201,7 @@ class _Judge:
         elif name in SQL_CLIENTS or name in MONGO:
             self._database(name, args, command)
         elif name in REMOTES:
-            self._effects.add({K.NETWORK_FETCH})
+            self._effects.add({K.NETWORK_FETCH} if name != "ansible" else set())
             for text in remote_texts(name, args):
                 self._script(text)
         elif name in CONTAINER:
@@ -236,19 +222,34 @@ class _Judge:
                 self._effects.add(call_kinds("", command.stdin) | text_kinds(command.stdin))
         elif name in WITH_VALUE:
             self._wrapped(name, args, command, unwrapped)
+        elif name not in TALKERS and name not in PACKAGERS and self._sure:
+            self._carried(args)
 
     def _remotely(self, args: list[str]) -> None:
         """What a cloud's own machines, or an application's console, are told to run."""
-        for index, arg in enumerate(args[:-1]):
-            if arg in _REMOTE_FLAGS:
-                texts = re.findall(r"\"([^\"]+)\"|'([^']+)'", args[index + 1]) if "=" in args[index + 1] else []
-                for text in [first or second for first, second in texts] or [
-                    args[index + 1].partition("=")[2],
-                    args[index + 1],
-                ]:
+        for flag, value in flag_values(args):
+            if flag in _REMOTE_FLAGS:
+                quoted = [first or second for first, second in _QUOTED.findall(value)] if "=" in value else []
+                for text in quoted or [value, value.partition("=")[2]]:
                     self._script(text)
-            elif arg in _CONSOLES:
+        for index, arg in enumerate(args[:-1]):
+            if arg in _CONSOLES:
                 self._effects.add(code_kinds(" ".join(args[index + 1 :]), "ruby"))
+        if "--" in args[:-1] and {"exec", "ssh", "shell", "run"} & set(args[:4]):
+            self.words(args[args.index("--") + 1 :])
+
+    def _carried(self, args: list[str]) -> None:
+        """Words of an unknown program that are a command of their own, or a text behind an option that runs one."""
+        for index, arg in enumerate(args[:-1]):
+            if basename(arg) in CARRIED and not arg.startswith("-"):
+                self.words([word for word in args[index:] if word != "--"])
+                break
+        for flag, value in flag_values(args):
+            if flag in RUNS_TEXT and (" " in value or "," in value):
+                self._script(value)
+                self._script(value.replace(",", " "))
+                for text in embedded_strings(value):
+                    self._script(text)
 
     def _script(self, text: str) -> None:
         if text and text not in (UNKNOWN, FETCHED):
@@ -323,6 +324,9 @@ class _Judge:
             code = command.stdin
         if FETCHED in code:
             effects.doubt(K.DESTRUCTIVE_SHELL)
+        if language == "tcl":
+            for text in re.findall(r"(?m)(?:^|[\[;])\s*exec\s+(.+)$", code):
+                self._script(text)
         if code and code != UNKNOWN:
             effects.add(code_kinds(code, language))
             for shell in embedded_strings(code):
@@ -341,6 +345,14 @@ class _Judge:
 
     def _wrapped(self, name: str, args: list[str], command: Command, unwrapped: int) -> None:
         """The command behind a wrapper's own options."""
+        if name == "npx":
+            for flag, value in flag_values(args):
+                if flag in ("-c", "--call"):
+                    self._script(value)
+        if name == "parallel" and ":::" in args and not args[0].startswith("-") and args[0] == ":::":
+            for text in args[1:17]:
+                self._script(text)
+            return
         inner, text = wrapped_words(name, args)
         if text:
             self._script(text)
@@ -389,13 +401,3 @@ _WINDOWS_KINDS = {
     K.NETWORK_FETCH,
     K.PRIVILEGE_ESCALATION,
 }
-
-
-def shell_names() -> frozenset[str]:
-    """Commands that run others."""
-    variables = {name.lower() for name in (*RUN_LATER, *LOADED)}
-    return frozenset({*variables, *SHELLS, *CODE, *POWERSHELL, *SQL_CLIENTS, *MONGO, *WITH_VALUE, *CONTAINER, *FETCHERS,
-    "cmd", "eval", "ssh",
-                      "source", "alias", "trap", "find", "git", "vim", "kill", "crontab", "at", "sshpass",
-                      "ansible", "iex",
-                      "invoke-expression", "make", "flushall", "flushdb"})  # fmt: skip

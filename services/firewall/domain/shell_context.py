@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from services.firewall.domain.shell_model import Command
-from services.firewall.domain.shell_output import basename
-from services.firewall.domain.shell_tables import CODE, SHELLS
-
-_TELLING = re.compile(r"KEY|PASS|SECRET|TOKEN|CRED|AUTH|PWD", re.IGNORECASE)
+from services.firewall.domain.commands import TELLING
+from services.firewall.domain.shell_model import LOADED, RUN_LATER, Command
+from services.firewall.domain.shell_output import FETCHERS, basename
+from services.firewall.domain.shell_tables import CODE, CONTAINER, MONGO, POWERSHELL, SHELLS, SQL_CLIENTS, WITH_VALUE
 
 
 def entered(directory: str, args: list[str]) -> str:
@@ -43,5 +42,15 @@ def asks_for_one(argv: list[str]) -> bool:
         kept
         and bool(words)
         and re.fullmatch(r"\^?[A-Za-z_]{3,40}=?", words[0]) is not None
-        and not _TELLING.search(words[0])
+        and not TELLING.search(words[0])
     )
+
+
+def shell_names() -> frozenset[str]:
+    """Commands that run others."""
+    variables = {name.lower() for name in (*RUN_LATER, *LOADED)}
+    return frozenset({*variables, *SHELLS, *CODE, *POWERSHELL, *SQL_CLIENTS, *MONGO, *WITH_VALUE, *CONTAINER, *FETCHERS,
+    "cmd", "eval", "ssh",
+                      "source", "alias", "trap", "find", "git", "vim", "kill", "crontab", "at", "sshpass",
+                      "ansible", "iex",
+                      "invoke-expression", "make", "flushall", "flushdb"})  # fmt: skip

@@ -46,11 +46,24 @@ def shell_text(args: list[str]) -> str | None:
     return None
 
 
+def flag_values(args: list[str]) -> Iterator[tuple[str, str]]:
+    """Options with their values: `--flag value` and `--flag=value`."""
+    for index, arg in enumerate(args):
+        if arg.startswith("-"):
+            flag, equals, value = arg.partition("=")
+            if equals:
+                yield flag, value
+            elif index + 1 < len(args):
+                yield flag, args[index + 1]
+
+
 def code_text(language: str, args: list[str]) -> str:
     """Code given on the command line."""
     if language == "awk":
         return " ".join(args)
     flags = CODE_FLAGS.get(language, ())
+    if language == "tcl":
+        return ""
     for index, arg in enumerate(args):
         if arg in flags and index + 1 < len(args):
             if language == "node" and "p" in arg:

@@ -10,7 +10,9 @@ import re
 
 from services.firewall.domain.places import UNKNOWN
 from services.firewall.domain.shell_expansion import unescape_ansi
+from services.firewall.domain.shell_inner import code_text
 from services.firewall.domain.shell_model import FETCHED, WORD_MAX, Command, Outputs
+from services.firewall.domain.shell_tables import CODE
 
 FETCHERS = frozenset(
     {"curl", "wget", "fetch", "http", "https", "xh", "aria2c", "lynx", "w3m", "nc", "ncat", "netcat", "socat",
@@ -19,6 +21,8 @@ FETCHERS = frozenset(
      "elinks",
      "youtube-dl", "gsutil"}
 )  # fmt: skip
+_PRINTED = re.compile(r"\s*(?:print|puts|echo|say|console\.log)\s*\(?\s*(['\"])([^'\"]*)\1\s*\)?\s*;?\s*")
+"""A program that prints one constant."""
 EVERY_PROCESS = "-1"
 """What a list of all processes is to `kill`."""
 _PASS = frozenset(
@@ -54,6 +58,9 @@ class KnownOutputs(Outputs):
         given = command.stdin
         if given == FETCHED:
             return FETCHED
+        printed = _PRINTED.fullmatch(code_text(CODE[name], args)) if name in CODE else None
+        if printed is not None:
+            return printed[2]
         if name in ("which", "type", "whereis") or (name == "command" and "-v" in args):
             return args[-1] if args else ""
         if name == "find":
@@ -96,9 +103,8 @@ class KnownOutputs(Outputs):
             return _translated(given, args)
         if name == "sed" and args:
             return _substituted(given, [arg for arg in args if not arg.startswith("-")])
-        if name in _UNPACKERS:
-            return FETCHED
-        return UNKNOWN
+        # A constant that goes through something not worked out here may well be a hidden command.
+        return FETCHED if name in _UNPACKERS or name in ("awk", "gawk", "cut", "sed", "tr", "perl") else UNKNOWN
 
 
 def _found(args: list[str]) -> str:
@@ -163,7 +169,7 @@ def _translated(given: str, args: list[str]) -> str:
         drop = set(_expanded(sets[0]))
         return "".join(char for char in given if char not in drop)
     if len(sets) < 2:
-        return UNKNOWN
+        return FETCHED
     source, target = _expanded(sets[0]), _expanded(sets[1])
     if source.lower()[:1] == "a" and target.lower()[:1] == "n" and len(source) == 52:
         return codecs.encode(given, "rot13")
@@ -184,5 +190,5 @@ def _expanded(text: str) -> str:
 def _substituted(given: str, args: list[str]) -> str:
     match = re.fullmatch(r"s(.)(.*?)\1(.*?)\1(g?)", args[0], re.DOTALL) if args else None
     if match is None or re.search(r"[\\.*\[\]^$+?(){}|&]", match[2] + match[3]):
-        return UNKNOWN
+        return FETCHED
     return given.replace(match[2], match[3], -1 if match[4] else 1)

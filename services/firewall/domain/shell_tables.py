@@ -41,16 +41,29 @@ WITH_VALUE = {
     "poetry": "", "uv": "", "pipenv": "", "direnv": "", "aws-vault": "", "bundle": "", "wsl": "", "winpty": "",
     "faketime": "", "runas": "",
     "coproc": "", "npx": "p", "bunx": "", "pnpx": "", "uvx": "",
-    "gsudo": "", "eatmydata": "", "prlimit": "", "cpulimit": "lp", "fakeroot": "", "lxc-attach": "n", "machinectl": "",
+    "gsudo": "", "eatmydata": "",
+    "setarch": "", "linux64": "", "linux32": "", "logsave": "", "valgrind": "", "numactl": "CNmpi", "choom": "n",
+    "prlimit": "", "cpulimit": "lp", "fakeroot": "", "lxc-attach": "n", "machinectl": "",
 }  # fmt: skip
-TAKES_POSITIONAL = {"timeout": 1, "chroot": 1, "flock": 1, "chrt": 1, "taskset": 1, "gosu": 1, "faketime": 1}
+TAKES_POSITIONAL = {
+    "setarch": 1,
+    "logsave": 1,
+    "timeout": 1,
+    "chroot": 1,
+    "flock": 1,
+    "chrt": 1,
+    "taskset": 1,
+    "gosu": 1,
+    "faketime": 1,
+}
 RUN_WORD = frozenset({"poetry", "uv", "pipenv", "direnv", "aws-vault", "bundle"})
 REMOTES = frozenset({"ssh", "sshpass", "autossh", "plink", "mosh", "ansible"})
 CONTAINER = frozenset(
     {"docker", "podman", "nerdctl", "kubectl", "oc", "lxc", "incus", "docker-compose", "crictl", "ctr"}
 )
 CONTAINER_VALUE = re.compile(
-    r"^(?:-[nceuwlvp]|--(?:namespace|container|env|user|workdir|name|volume|entrypoint|network|mount|context|kubeconfig))$"
+    r"^(?:-[nceuwlvp]|--(?:namespace|container|env|user|workdir|name|volume|entrypoint|network|mount|context"
+    r"|kubeconfig))$"
 )
 SSH_VALUE = "bcDEeFIiJLlmOopQRSWw"
 SECRET_NAME = re.compile(
@@ -63,7 +76,8 @@ RECURSIVE_FLAGS = re.compile(r"^-\w*r\w*f|^-\w*f\w*r|^-[rR]$|^--no-preserve-root
 STOP = frozenset(
     {"the", "is", "are", "was", "how", "what", "why", "when", "which", "does", "do", "did", "can", "should",
     "would", "will", "your",
-     "you", "this", "that", "these", "those", "a", "an", "of", "in", "it", "its", "for", "with", "please", "explained",
+     "you", "this", "that", "these", "those", "a", "an", "of", "in", "it", "its", "for", "with", "please",
+         "explained",
      "explain", "dangerous", "meaning", "difference", "between", "vs", "versus", "tutorial", "example", "examples",
      "not", "and", "or",
      "safely", "about", "they", "we", "i", "my", "our", "be", "by", "from", "have", "has", "if", "because",
@@ -74,3 +88,22 @@ STOP = frozenset(
 STRONG_STOP = frozenset({"the", "is", "are", "how", "what", "why", "when", "does", "explained", "please",
     "dangerous", "meaning",
                           "difference", "between", "tutorial", "should", "safely", "means", "vs"})  # fmt: skip
+CARRIED = frozenset({"rm", "shred", "dd", "mkfs", "wipefs", "sh", "bash", "zsh", "dash", "ksh"})
+"""Names that, as a word of another program, are most likely what that program runs."""
+RUNS_TEXT = frozenset({"-c", "-e", "-x", "-ex", "-wrapper", "--command", "--cmd", "--exec", "--execute", "--eval",
+    "--filter", "--run",
+                       "--shell", "--up", "--call"})  # fmt: skip
+"""Options whose value many programs run."""
+TALKERS = frozenset({"echo", "printf", "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "man", "tldr", "which",
+    "type", "whereis",
+                     "apropos", "info", "help", "gh", "glab", "say", "logger", "wall", "notify-send", "jq", "yq",
+                         "sed", "awk", "cat",
+                     "ls", "cd", "test", "[", "[[", "pytest", "true", "export", "declare", "local", "read", "tr",
+                         "cut", "history",
+                     "fc", "cowsay", "figlet", "banner", "diff", "cmp", "comm", "wc", "head", "tail", "sort",
+                         "uniq", "tee", "basename",
+                     "dirname", "realpath", "hash", "unalias", "chsh", "ps", "pgrep", "pkill", "killall", "pidof",
+                     "stat", "file",
+                     "code", "vim", "vi", "nano", "git", "hg", "svn", "rm", "mv", "cp", "chmod", "chown", "touch",
+                         "mkdir"})  # fmt: skip
+"""Programs that run none of their words."""

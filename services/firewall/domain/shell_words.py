@@ -183,14 +183,14 @@ class _Walker:
         given = stdin
         body = [child for child in node.children if child.is_named and not child.type.endswith("_redirect")]
         rest: list[Node] = []
+        later: list[Word] = []
         for child in node.children:
             if child.type == "file_redirect":
                 operator = next((part.type for part in child.children if not part.is_named), "")
-                targets = [
-                    word.text
-                    for part in child.children_by_field_name("destination")
-                    for word in self._words(part, depth)
-                ]
+                # What follows the target still belongs to the command, though the grammar counts it as more targets.
+                targeted = [list(self._words(part, depth)) for part in child.children_by_field_name("destination")]
+                targets = [word.text for words in targeted[:1] for word in words]
+                later += [word for words in targeted[1:] for word in words]
                 (reads if operator.startswith("<") and operator != "<>" else writes).extend(targets)
                 if operator == "<":
                     given = FETCHED if any(FETCHED in target for target in targets) else UNKNOWN
@@ -205,6 +205,8 @@ class _Walker:
             empty = Command([], stdin=given)
             self._found.commands.append(empty)
             commands = [empty]
+        if later and len(body) == 1 and body[0].type == "command":
+            commands[-1].words += later
         for command in commands:
             command.writes += writes
             command.reads += reads

@@ -15,7 +15,8 @@ _FAR, _OPENS = K.NETWORK_FETCH, K.PRIVILEGE_ESCALATION
 
 ALWAYS_SYSTEM: dict[str, K] = {
     **dict.fromkeys(
-        ("bootrec", "bootsect", "sdelete", "sdelete64", "rundll32", "kexec", "lvreduce", "vgreduce",
+        ("bootrec", "bootsect", "pg_dropcluster", "uninstall-windowsfeature", "disable-netadapter", "sdelete",
+            "sdelete64", "rundll32", "kexec", "lvreduce", "vgreduce",
          "tune2fs", "diskshadow", "aa-disable",
          "aa-teardown", "aa-complain", "xmrig", "minerd", "cpuminer", "tcpkill", "remove-adobject",
          "disable-computerrestore", "disable-windowsoptionalfeature", "remove-eventlog", "remove-mppreference",
@@ -35,7 +36,8 @@ ALWAYS_SYSTEM: dict[str, K] = {
          "msdt", "syncappvpublishingserver", "desktopimgdownldr", "certoc", "psexec", "psexec64",
          "winrs", "wmiexec.py", "psexec.py", "smbexec.py", "evil-winrm", "crackmapexec", "netexec", "nxc", "sqlmap",
          "msfconsole", "msfvenom", "nikto", "gobuster", "ffuf", "dirb", "masscan", "ncrack",
-         "patator", "ztcp", "zmodload", "enter-pssession", "invoke-command", "new-pssession", "proxytunnel",
+         "patator", "websocat", "wscat", "ztcp", "zmodload", "enter-pssession", "invoke-command", "new-pssession",
+             "proxytunnel",
          "dnscat", "dnscat2",         "frpc", "ligolo", "localtunnel", "hping3",
          "gs-netcat", "pwncat", "rustcat", "rcat", "cryptcat", "send-mailmessage",
          "swaks", "ssmtp", "msmtp"), _FAR),
@@ -116,6 +118,12 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
     "redis-cli": _lines((r"config\s+get\s+(?:requirepass|masterauth|\*)", _TAKES), (r"config\s+set\s+(?:dir"
         r"|dbfilename|requirepass)|"
                         r"\b(?:slaveof|replicaof|module\s+load)\b", _OFF)),
+    "getcap": _lines((r"-r\s+/", _OPENS)),
+    "cipher": _lines((r"/[we]\b", _OFF)),
+    "assoc": _lines((r"=", _STAYS)),
+    "ftype": _lines((r"=", _STAYS)),
+    "flask": _lines((r"db\s+downgrade\s+base", _OFF)),
+    "run-parts": _lines((r"(?:^|\s)/(?!etc)", _OPENS)),
     "at": _lines((r"-f\b", _STAYS)),
     "modprobe": _lines((r"(?:^|\s)-\w*r", _OFF)),
     "chattr": _lines((r"[+=-]\w*[ia]", _OPENS)),
@@ -225,7 +233,7 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
         (r"certificate\s+approve|set\s+(?:serviceaccount|subject)|--as[= ]|hostpath|privileged|cluster-admin"
             r"|impersonat", _OPENS),
         (r"-f[= ]?https?:|--filename[= ]https?:|-k[= ]?https?:", _FAR),
-        (r"\bget\b.*\bsecrets?\b|config\s+view.*--(?:raw|flatten)|create\s+token", _TAKES),
+        (r"\bget\b.*\bsecrets?(?![\w-])|config\s+view.*--(?:raw|flatten)|create\s+token", _TAKES),
     ),
     "gh": _lines((r"(?:-X|--method)[= ]?(?:delete)|repo\s+(?:archive|rename)|workflow\s+disable|ruleset"
         r"|release\s+delete", _OFF),
@@ -241,6 +249,7 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
                       r"|(?:-v|--volume)[= ]?/(?:etc|root|var|proc|sys|home|dev|boot|run)\b|src=/(?:,|etc|root"
                           r"|var|proc)|source=/", _OPENS)),
 }  # fmt: skip
+LINES["gsutil"] = LINES["bq"] = LINES["gcloud"]
 for _kin in ("nerdctl", "podman", "ctr", "crictl"):
     LINES[_kin] = (*LINES["docker"], *_lines((r"--privileged|--pid[= ]host|--net-host|-v ?/:|src=/", _OPENS)))
 

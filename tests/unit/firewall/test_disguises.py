@@ -45,6 +45,11 @@ def test_programs_of_a_system_are_known_by_what_they_do(command: str, kind: K) -
         ("bash", {"command": "r${u}m -r${z}f /var/lib"}, SHELL), ("bash", {"command": "a=(r m); IFS=; \"${a[*]}\" -rf /srv"}, SHELL),
         ("bash", {"command": "script -qc 'rm -rf /usr' /dev/null"}, SHELL), ("bash", {"command": "expect -c 'spawn rm -rf /home'"}, SHELL),
         ("bash", {"command": "python3.11 -c 'import shutil; shutil.rmtree(\"/\")'"}, SHELL), ("bash", {"command": "node -p process.env"}, CREDENTIAL),
+        ("bash", {"command": "rm 2>/dev/null -rf /home"}, SHELL), ("bash", {"command": "cat >x </dev/null /etc/shadow"}, CREDENTIAL),
+        ("bash", {"command": "cut -c2- <<< 'xrm -rf /home' | sh"}, SHELL), ("bash", {"command": "python3 -c \"print('rm -rf /home')\" | bash"}, SHELL),
+        ("bash", {"command": "start-stop-daemon -S -x /bin/rm -- -rf /home"}, SHELL), ("bash", {"command": "split --filter='rm -rf /home' x"}, SHELL),
+        ("bash", {"command": "gcloud compute ssh vm --command='rm -rf /home'"}, SHELL), ("bash", {"command": "npx -c 'rm -rf /home'"}, SHELL),
+        ("python", {"code": "import socket as s\nc = s.socket()"}, FETCH),
         ("bash", {"command": "while true; do (sleep 99 &); done"}, SHELL), ("bash", {"command": "BASH_ENV=/tmp/x bash -c true"}, PRIVILEGE),
         ("powershell.run", {"script": "$x='Remove';$y='-Item'; & \"$x$y\" C:\\Data -Recurse"}, SHELL),
         ("powershell.run", {"script": "[IO.Directory]::Delete('C:\\Data', $true)"}, SHELL), ("powershell.run", {"script": "Get-Process | Stop-Process"}, SHELL),
@@ -99,6 +104,8 @@ def test_sql_that_only_an_injection_writes_is_doubt(sql: str) -> None:
 @pytest.mark.parametrize(
     ("tool", "value"),
     [
+        ("bash", {"command": "docker compose rm -f api"}), ("bash", {"command": "printenv HOME"}), ("bash", {"command": "bin/rails destroy model Foo"}),
+        ("bash", {"command": "apt list | grep bash"}), ("bash", {"command": "gh pr create --body 'do not run rm -rf /'"}), ("bash", {"command": "which rm sh"}),
         ("bash", {"command": "env | grep NODE"}), ("bash", {"command": "docker image prune"}), ("bash", {"command": "rm -rf ~/.cache/pip"}),
         ("bash", {"command": "git submodule update --init"}), ("bash", {"command": "kubectl exec api -- ls /app"}),
         ("python", {"code": "import time; time.sleep(1)"}), ("python", {"code": "import subprocess, os; subprocess.run(['make'], env={**os.environ})"}),
