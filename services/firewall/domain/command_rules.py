@@ -199,7 +199,7 @@ def _kill(args: list[str]) -> Kinds:
 def _pkill(args: list[str]) -> Kinds:
     line = " ".join(args)
     wide = re.search(
-        r"-[uU]\s*(?:root|0|\$)|-f\s+['\"]?\.(?:\*)?(?:\s|$)|(?:^|\s)(?:-1|sshd|systemd|init|dockerd|postgres|mysqld|auditd|falco)(?:\s|$)",
+        r"-[uU]\s*(?:root|0|\$)|(?:^|\s)-[uU]\s*\S+\s*$|-f\s+['\"]?\.(?:\*)?(?:\s|$)|(?:^|\s)(?:-1|sshd|systemd|init|dockerd|postgres|mysqld|auditd|falco)(?:\s|$)",
         line,
     )
     return {K.DESTRUCTIVE_SHELL} if wide else set()
@@ -279,7 +279,9 @@ def _certutil(args: list[str]) -> Kinds:
 def _openssl(args: list[str]) -> Kinds:
     if args[:1] == ["s_client"] and "-help" not in args:
         return {K.NETWORK_FETCH}
-    read = args[:1] in (["enc"], ["base64"]) and any(map(holds_credentials, args))
+    read = args[:1] in (["enc"], ["base64"], ["rsa"], ["pkey"], ["ec"], ["dsa"], ["pkcs12"]) and any(
+        map(holds_credentials, args)
+    )
     return {K.CREDENTIAL_ACCESS} if read else set()
 
 

@@ -35,6 +35,7 @@ _CREDENTIAL = re.compile(
     r"|application_default_credentials\.json|terraform\.tfstate(?:\.backup)?"
     r"|\.?secrets?/[^/]+\.(?:ya?ml|json|env|txt|ini|toml)|[\w.-]+\.tfvars(?:\.json)?|vault\.ya?ml|\.vault[_-]pass\w*"
     r"|\.config/[\w ./-]*(?:cookies|login data|web data)|tomcat-users\.xml|hudson\.util\.secret"
+    r"|(?!example|sample|template|test|dummy)[\w-]+\.env"
     r"|wp-config\.php|web\.config|\.s3cfg|\.boto|\.databrickscfg|\.snowsql/config|\.mongorc\.js|\.pgpass\.conf"
     r"|\.lftprc"
     r"|\.config/(?:solana|rclone|doctl|hcloud|containers/auth\.json|op|1password|keepassxc|filezilla|configstore"
@@ -68,6 +69,13 @@ _CREDENTIAL_ABSOLUTE = re.compile(
     r"|^[a-z]:/windows/(?:system32/config/(?:sam|security|system)|ntds(?:/.*)?|repair/(?:sam|system|security))$"
     r"|hklm[:/]+(?:sam|security|system)$"
 )
+_HOME_SECRET = re.compile(
+    r"^(?:~|/root|/home/[^/]+|/users/[^/]+|[a-z]:/users/[^/]+)/\.(?!ssh/|vscode|cache/)[\w.-]+/(?:.*/)?"
+    r"(?:[\w.-]*(?:cred|auth|token|secret|passw)[\w.-]*|settings\.xml|settings-security\.xml|nuget\.config"
+    r"|gradle\.properties"
+    r"|jupyter_server_config\.\w+)$"
+)
+"""What programs keep in hidden directories of a home, by a name that says what it is."""
 _CLIMBS = re.compile(r"^(?:\.\./){2,}(?:windows|winnt|etc|proc|root|boot\.ini)(?:/|$)")
 """Up and away into the system's own directories."""
 _SYSTEM_VARIABLE = re.compile(
@@ -155,7 +163,7 @@ def holds_credentials(text: str) -> bool:
     if "*" in path or "?" in path or "[" in path:
         return _names_credentials(path)
     climbed = "/" + path.lstrip("./") if path.startswith("../") else path
-    if _CREDENTIAL_ABSOLUTE.search("c:" + climbed) or _CLIMBS.match(path):
+    if _CREDENTIAL_ABSOLUTE.search("c:" + climbed) or _CLIMBS.match(path) or _HOME_SECRET.match(path):
         return True
     if _CREDENTIAL_ABSOLUTE.search(path) or _CREDENTIAL_ABSOLUTE.search(climbed):
         return True

@@ -170,6 +170,8 @@ def wrapped_words(name: str, args: list[str]) -> tuple[list[str], str]:
     """The command behind a wrapper's own options as words, or (of `env -S`) as a text."""
     values = WITH_VALUE[name]
     index, skipped = 0, TAKES_POSITIONAL.get(name, 0)
+    if name == "command" and args[:1] in (["-v"], ["-V"]):
+        return [], ""
     if name in RUN_WORD:
         if not {"run", "exec"} & set(args[:2]):
             return [], ""

@@ -10,7 +10,8 @@ from services.firewall.domain.shell_tables import STOP, STRONG_STOP
 
 def talk(command: Command, *, told: bool = False) -> bool:
     """Words for people rather than for a shell."""
-    return prose(command, told=told) or _spoken(command)
+    plain = told and all(re.fullmatch(r"[A-Za-z']+[.,:;!?]?", word) for word in command.argv)
+    return plain or prose(command, told=told) or _spoken(command)
 
 
 def prose(command: Command, *, told: bool = False) -> bool:

@@ -122,7 +122,7 @@ _COMMENT = re.compile(r"/\*(?![!+M]).*?\*/", re.DOTALL)
 _FRAGMENT = re.compile(r"\W*(?:DROP|TRUNCATE|ALTER|GRANT|CREATE)\s+\w+\W*")
 _TALK = re.compile(
     r"\b(?:VS|VERSUS|HOW|WHAT|WHY|EXPLAINED|SYNTAX|TUTORIAL|DIFFERENCE|FAILS|FAILED|PLEASE|EXAMPLES?|MEANING"
-    r"|SAFELY|THE|YOUR)\b"
+    r"|SAFELY|THE|YOUR|WENT|WORKED|THANKS|SORRY|LOOKS|WAS)\b"
 )
 _STRINGS = re.compile(r"'((?:[^'\\]|\\.|'')*)'")
 

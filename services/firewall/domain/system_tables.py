@@ -176,7 +176,8 @@ LINES: dict[str, tuple[tuple[re.Pattern[str], K], ...]] = {
     **dict.fromkeys(("mail", "mailx", "sendmail", "mutt", "finger", "bore", "sbd", "iodine"), _lines((r"(?:^"
         r"|\s)-\w|@", _FAR))),
     **dict.fromkeys(("hh", "fodhelper", "computerdefaults"), _lines((r"https?:|\\", _FAR))),
-    "gdb": _lines((r"(?:-p|--pid)[= ]?1(?:\s|$)", _OPENS)),
+    "gdb": _lines((r"dump\s+(?:binary\s+)?memory|generate-core|\bgcore\b", _TAKES), (r"(?:-p|--pid)[= ]?1(?:\s"
+        r"|$)", _OPENS)),
     "ssh-copy-id": _lines((r".", _FAR)),
     "ssh-keyscan": _lines((r".", _FAR)),
     "authselect": _lines((r".", _OPENS)),
