@@ -14,12 +14,12 @@ from typing import Any, cast
 import pytest
 
 from orca.events.v1.events_pb2 import Envelope
+from services.allinone.kafka_log import KafkaEventLog
 from services.analytics.consumers import EventConsumer
 from services.analytics.events import TABLES
 from services.analytics.storage.blocks import BlockStore
 from services.analytics.writer import BlockWriter
 from services.common.clock import SystemClock
-from services.common.eventlog.kafka_log import KafkaEventLog
 from services.common.eventlog.ports import Consumer, EventLog, OutRecord, Rebalance, TopicPartition
 from tests.support.kafka import KafkaBroker, require_jars
 from tests.unit.analytics.builders import NOW_US, TOPIC_OF, firewall, request, spend
