@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
 
 from services.guardrail.domain.model import Kind, Segment
 
@@ -23,10 +25,42 @@ DOCUMENT_FACTOR = 4
 """A document of many short strings costs as much as so many times its characters."""
 THREADS_MAX = min(32, (os.cpu_count() or 1) + 4)
 THREADS_PER_OWNER = max(1, THREADS_MAX // 2)
-# Of its own: passwords, files and what else runs in threads do not wait behind scans.
-_POOL = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="guardrail-scan")
 
 T = TypeVar("T")
+
+
+class _Threads:
+    """Threads of their own: passwords, files and what else runs in threads do not wait behind scans; and a process
+    that ends does not wait for a scan that nobody waits for."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._started = 0
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        self._queue.put((future, work))
+        if self._started < THREADS_MAX:
+            self._started += 1
+            Thread(target=self._run, name=f"guardrail-scan-{self._started}", daemon=True).start()
+        return future
+
+    def _run(self) -> None:
+        while True:
+            future, work = self._queue.get()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = work()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            # A waiting thread must not keep the last text.
+            del future, work
+
+
+_THREADS = _Threads()
 
 
 class _Share:
@@ -74,6 +108,6 @@ async def run_scan(size: int, work: Callable[[], T], owner: str) -> T:
     except BaseException:
         leave()
         raise
-    scan = _POOL.submit(work)
+    scan = _THREADS.submit(work)
     scan.add_done_callback(over)
     return await asyncio.wrap_future(scan)
