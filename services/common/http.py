@@ -232,7 +232,8 @@ def _invalid(error: RequestValidationError) -> Invalid:
         return Invalid("body: must be an object, sent with Content-Type: application/json", param="body")
     # Of a union, pydantic also names the member that it tried: a type, or a model in camel case.
     last = len(where) - 1 if first["type"] == "extra_forbidden" else len(where)
-    where = [p for p in where[:last] if p not in _TYPES and not p[:1].isupper() and "-" not in p] + where[last:]
+    named = [p for p in where[:last] if p not in _TYPES and not p[:1].isupper() and not {"-", "["} & set(p)]
+    where = named + where[last:]
     # A field's name may be the caller's own: bounded, and of characters that an answer can carry.
     field = (".".join(where) or "body")[:FIELD_MAX].encode("utf-8", "replace").decode()
     # Pydantic's message may quote the input only for custom errors; `msg` of built-in ones never does.
