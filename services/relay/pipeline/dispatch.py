@@ -37,6 +37,8 @@ DEFAULT_LIMIT_FIELD = "max_completion_tokens"
 MAX_MESSAGE_CHARS = 1000
 MAX_CODE_CHARS = 64
 _CALLER_MISTAKES = (400, 413, 422)
+_OUR_CODES = ("guardrail_", "firewall_", "policy_", "credit_", "ledger_", "event_log_")
+"""What codes begin with that say something of this gateway, which no provider can."""
 
 
 class Dispatcher:
@@ -197,6 +199,10 @@ def interrupted(error: Interrupted) -> OrcaError:
     return upstream_error(str(error))
 
 
+def _is_providers(code: str) -> bool:
+    return code.isidentifier() and not code.startswith(_OUR_CODES)
+
+
 def _provider_words(raw: bytes) -> tuple[str, str | None, str | None]:
     """(message, param, code) of a provider's error body, capped; empty where it has none."""
     try:
@@ -207,5 +213,5 @@ def _provider_words(raw: bytes) -> tuple[str, str | None, str | None]:
     return (
         message[:MAX_MESSAGE_CHARS] if isinstance(message, str) else "",
         param[:MAX_MESSAGE_CHARS] if isinstance(param, str) else None,
-        code if isinstance(code, str) and len(code) <= MAX_CODE_CHARS and code.isidentifier() else None,
+        code if isinstance(code, str) and len(code) <= MAX_CODE_CHARS and _is_providers(code) else None,
     )

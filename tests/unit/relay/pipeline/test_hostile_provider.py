@@ -85,6 +85,19 @@ async def test_a_credential_that_the_provider_repeats_is_not_passed_on() -> None
     assert "sk-upstream-1" not in answered.body.decode()
 
 
+@pytest.mark.parametrize(
+    "code", ["guardrail_blocked", "firewall_approval_pending", "policy_unavailable", "credit_held"]
+)
+async def test_a_provider_does_not_speak_for_the_gateway(code: str) -> None:
+    async with Provider(json_answer((400, {"error": {"message": "no", "code": code}}))) as provider:
+        relay = Relay(channel(provider.url))
+        answered = await relay.call(body=chat())
+    assert answered.error == (400, "upstream_rejected")
+    assert [(d.plane, d.code) for d in relay.journal.of("decision") if d.outcome == "refuse"] == [
+        ("upstream", "upstream_rejected")
+    ]
+
+
 @pytest.mark.parametrize("finished", [False, True])
 async def test_a_running_count_does_not_settle_a_cut_answer(finished: bool) -> None:
     running = {**chunk({"content": "word " * 50}), "usage": {"prompt_tokens": 1, "completion_tokens": 0}}
