@@ -26,14 +26,21 @@ __all__ = [
     "SERVICE",
     "approval_audit",
     "audit_row",
-    "policy_audit",
-    "policy_config",
+    "of_change",
     "settings_audit",
     "settings_config",
 ]
 
 
-def policy_config(policy: Policy, operation: str, clock: Clock) -> Envelope:
+def of_change(policy: Policy, operation: str, actor_id: str, clock: Clock) -> list[tuple[str, str, Envelope]]:
+    """(topic, key, envelope) of everything that a change of a policy tells."""
+    return [
+        (AUDIT, policy.workspace_id, _policy_audit(policy, f"firewall_policy_{operation}", actor_id, clock)),
+        (CONFIG, policy.id, _policy_config(policy, "update" if operation == "revert" else operation, clock)),
+    ]
+
+
+def _policy_config(policy: Policy, operation: str, clock: Clock) -> Envelope:
     """The change of a policy: no rule bodies."""
     fields = {
         "name": policy.name,
@@ -84,7 +91,7 @@ def audit_row(
     )
 
 
-def policy_audit(policy: Policy, verb: str, actor_id: str, clock: Clock) -> Envelope:
+def _policy_audit(policy: Policy, verb: str, actor_id: str, clock: Clock) -> Envelope:
     """The audit row of a policy's change."""
     metadata = {
         "name": policy.name,

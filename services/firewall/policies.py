@@ -8,13 +8,13 @@ from dataclasses import replace
 from itertools import count as counting
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.clock import Clock
 from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
 from services.common.key_names import KeyNames, refuse_while_named
+from services.common.policy_writes import PolicyWrites
 from services.common.storage import Database, HistoryRow, OutboxPublisher, bump, outbox_add
 from services.firewall import events
 from services.firewall.domain.drafts import Refused, admit_rules, admit_verdict, rule_from_json, rule_json, warnings
@@ -44,6 +44,13 @@ class Policies:
     ) -> None:
         self._entities = entities
         self._database = database
+        self._writes = PolicyWrites(
+            queries.policies,
+            outbox,
+            noun="firewall policy",
+            shown=shown,
+            told=lambda policy, operation, actor_id: events.of_change(policy, operation, actor_id, clock),
+        )
         self._snapshot = snapshot
         self._publisher = publisher
         self._keys = keys
@@ -69,8 +76,8 @@ class Policies:
             if await queries.policies.count(tx, workspace_id) >= MAX_PER_WORKSPACE:
                 raise Conflict(f"a workspace has at most {MAX_PER_WORKSPACE} firewall policies")
             stored = Stored(policy, now_us, now_us, revision)
-            await self._write(tx, stored, "create", actor_id, new=True)
-        await self._published()
+            await self.write(tx, stored, "create", actor_id, new=True)
+        await self.published()
         return stored
 
     async def admitted(self, raw: Any, previous: tuple[Rule, ...] = ()) -> tuple[Rule, ...]:
@@ -109,8 +116,8 @@ class Policies:
             revision = await bump(tx, counter)
             old = await _found(tx, workspace_id, policy_id)
             policy = replace(old.policy, version=old.policy.version + 1)
-            await self._write(tx, Stored(policy, old.created_at_us, now_us, revision, True), "delete", actor_id)
-        await self._published()
+            await self.write(tx, Stored(policy, old.created_at_us, now_us, revision, True), "delete", actor_id)
+        await self.published()
 
     async def history(self, workspace_id: str, policy_id: str, before: int | None, limit: int) -> list[HistoryRow]:
         """Versions, newest first, a deleted policy's too. Raises NotFound."""
@@ -154,7 +161,7 @@ class Policies:
                 raise Invalid(message, param="webhook_secret")
             stored = StoredSettings(workspace_id, settings, old.version + 1, url or "", secret)
             await self.write_settings(tx, stored, fields, actor_id, revision)
-        await self._published()
+        await self.published()
         return stored
 
     async def write_settings(
@@ -173,11 +180,14 @@ class Policies:
     ) -> None:
         """One row with its history, audit row and event, in a transaction of the caller's that raised the counter;
         `published` follows its commit. Raises Conflict."""
-        await self._write(tx, stored, operation, actor_id, new=new)
+        await self._writes.write(tx, stored, operation, actor_id, new=new)
 
     async def published(self) -> None:
         """A change was committed: tells the outbox and makes it effective here."""
-        await self._published()
+        self._publisher.notify()
+        # The change is committed: should the database fail now, the poller catches up or the plane closes.
+        with suppress(Unavailable):
+            await self._snapshot.refresh()
 
     async def named(self, workspace_id: str, policy_id: str) -> bool:
         """Whether keys name it. Raises Unavailable."""
@@ -192,48 +202,9 @@ class Policies:
             old = await _found(tx, workspace_id, policy_id)
             policy = replace(change(old.policy), version=old.policy.version + 1)
             stored = Stored(policy, old.created_at_us, now_us, revision)
-            await self._write(tx, stored, operation, actor_id)
-        await self._published()
+            await self.write(tx, stored, operation, actor_id)
+        await self.published()
         return stored
-
-    async def _write(
-        self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool = False
-    ) -> None:
-        policy = stored.policy
-        if not stored.deleted:
-            if await queries.policies.name_taken(tx, policy.workspace_id, policy.name, policy.id):
-                raise Conflict(f"name: a firewall policy named {policy.name!r} exists already", param="name")
-            if policy.is_default:
-                await self._demote_other(tx, stored, actor_id)
-        try:
-            await queries.policies.put(tx, stored, new=new)
-        except IntegrityError:
-            raise Conflict("another change came first; try again") from None
-        await self._record(tx, stored, operation, actor_id)
-
-    async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
-        """A workspace has one default: the swap is part of the winner's transaction."""
-        other = await queries.policies.other_default(tx, winner.policy.workspace_id, winner.policy.id)
-        if other is None:
-            return
-        demoted = replace(other.policy, is_default=False, version=other.policy.version + 1)
-        stored = Stored(demoted, other.created_at_us, winner.updated_at_us, winner.revision)
-        await queries.policies.put(tx, stored, new=False)
-        await self._record(tx, stored, "update", actor_id)
-
-    async def _record(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str) -> None:
-        policy = stored.policy
-        await queries.policies.add_history(tx, policy, operation, actor_id, shown(stored), stored.updated_at_us)
-        audit = events.policy_audit(policy, f"firewall_policy_{operation}", actor_id, self._clock)
-        await outbox_add(tx, outbox, topic=events.AUDIT, key=policy.workspace_id, envelope=audit)
-        config = events.policy_config(policy, "update" if operation == "revert" else operation, self._clock)
-        await outbox_add(tx, outbox, topic=events.CONFIG, key=policy.id, envelope=config)
-
-    async def _published(self) -> None:
-        self._publisher.notify()
-        # The change is committed: should the database fail now, the poller catches up or the plane closes.
-        with suppress(Unavailable):
-            await self._snapshot.refresh()
 
 
 def shown(stored: Stored) -> dict[str, Any]:

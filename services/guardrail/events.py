@@ -12,10 +12,18 @@ from services.guardrail.domain.model import Guardrail
 
 SERVICE = "guardrail"
 
-__all__ = ["AUDIT", "CONFIG", "SERVICE", "audit_of", "config_of", "suppression_audit", "suppression_of"]
+__all__ = ["AUDIT", "CONFIG", "SERVICE", "of_change", "suppression_audit", "suppression_of"]
 
 
-def config_of(guardrail: Guardrail, operation: str, clock: Clock) -> Envelope:
+def of_change(guardrail: Guardrail, operation: str, actor_id: str, clock: Clock) -> list[tuple[str, str, Envelope]]:
+    """(topic, key, envelope) of everything that a change of a guardrail tells."""
+    return [
+        (AUDIT, guardrail.workspace_id, _audit_of(guardrail, f"guardrail_{operation}", actor_id, clock)),
+        (CONFIG, guardrail.id, _config_of(guardrail, "update" if operation == "revert" else operation, clock)),
+    ]
+
+
+def _config_of(guardrail: Guardrail, operation: str, clock: Clock) -> Envelope:
     """The change for internal consumers: no rule bodies."""
     fields = {"name": guardrail.name, "enabled": guardrail.enabled, "is_default": guardrail.is_default}
     return Envelope(
@@ -32,7 +40,7 @@ def config_of(guardrail: Guardrail, operation: str, clock: Clock) -> Envelope:
     )
 
 
-def audit_of(guardrail: Guardrail, verb: str, actor_id: str, clock: Clock) -> Envelope:
+def _audit_of(guardrail: Guardrail, verb: str, actor_id: str, clock: Clock) -> Envelope:
     """The audit row of a change."""
     return audit_envelope(
         workspace_id=guardrail.workspace_id,

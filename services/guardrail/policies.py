@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.clock import Clock
 from services.common.errors import Conflict, Invalid, NotFound, Unavailable
 from services.common.ids import new_id
 from services.common.key_names import KeyNames, refuse_while_named
-from services.common.storage import Database, HistoryRow, OutboxPublisher, bump, outbox_add
+from services.common.policy_writes import PolicyWrites
+from services.common.storage import Database, HistoryRow, OutboxPublisher, bump
 from services.guardrail import events
 from services.guardrail.domain.drafts import Limits, Refused, admit_rules
 from services.guardrail.domain.model import Guardrail, Rule
@@ -44,6 +44,13 @@ class Policies:
         self._box = box
         self.limits = limits
         self.database = self._database = database
+        self._writes = PolicyWrites(
+            queries.guardrails,
+            outbox,
+            noun="guardrail",
+            shown=shown,
+            told=lambda policy, operation, actor_id: events.of_change(policy, operation, actor_id, clock),
+        )
         self._snapshot = snapshot
         self._publisher = publisher
         self._keys = keys
@@ -77,8 +84,8 @@ class Policies:
             if await queries.guardrails.count(tx, workspace_id) >= MAX_PER_WORKSPACE:
                 raise Conflict(f"a workspace has at most {MAX_PER_WORKSPACE} guardrails")
             stored = Stored(guardrail, now_us, now_us, revision, False)
-            await self._write(tx, stored, "create", actor_id, new=True)
-        await self._published()
+            await self.write(tx, stored, "create", actor_id, new=True)
+        await self.published()
         return stored
 
     async def update(self, workspace_id: str, guardrail_id: str, actor_id: str, fields: Mapping[str, Any]) -> Stored:
@@ -100,9 +107,9 @@ class Policies:
             old = await _found(tx, workspace_id, guardrail_id)
             guardrail = replace(old.policy, version=old.policy.version + 1)
             stored = Stored(guardrail, old.created_at_us, now_us, revision, True)
-            await self._write(tx, stored, "delete", actor_id, new=False)
+            await self.write(tx, stored, "delete", actor_id)
             await rule_secrets.drop_secrets(tx, guardrail_id)
-        await self._published()
+        await self.published()
 
     async def history(self, workspace_id: str, guardrail_id: str, before: int | None, limit: int) -> list[HistoryRow]:
         """Versions, newest first, a deleted guardrail's too. Raises NotFound."""
@@ -163,8 +170,8 @@ class Policies:
                 rules=rules,
             )
             stored = Stored(guardrail, old.created_at_us, now_us, revision, False)
-            await self._write(tx, stored, operation, actor_id, new=False)
-        await self._published()
+            await self.write(tx, stored, operation, actor_id)
+        await self.published()
         return stored
 
     async def write(
@@ -172,25 +179,16 @@ class Policies:
     ) -> None:
         """One row with its history, audit row and event, in a transaction of the caller's that raised the counter;
         `published` follows its commit. Raises Conflict, Invalid."""
-        await self._write(tx, stored, operation, actor_id, new=new)
+        await self._writes.write(tx, stored, operation, actor_id, new=new)
+        if not stored.deleted:
+            await self._keep_secrets(tx, stored.policy)
 
     async def published(self) -> None:
         """A change was committed: tells the outbox and makes it effective here."""
-        await self._published()
-
-    async def _write(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str, *, new: bool) -> None:
-        guardrail = stored.policy
-        if not stored.deleted:
-            if await queries.guardrails.name_taken(tx, guardrail.workspace_id, guardrail.name, guardrail.id):
-                raise Conflict(f"name: a guardrail named {guardrail.name!r} exists already", param="name")
-            await self._keep_secrets(tx, guardrail)
-            if guardrail.is_default:
-                await self._demote_other(tx, stored, actor_id)
-        try:
-            await queries.guardrails.put(tx, stored, new=new)
-        except IntegrityError:
-            raise Conflict("another change came first; try again") from None
-        await self._record(tx, stored, operation, actor_id)
+        self._publisher.notify()
+        # The change is committed: a database that fails just now must not turn it into an error.
+        with contextlib.suppress(Unavailable):
+            await self._snapshot.refresh()
 
     async def _keep_secrets(self, tx: AsyncConnection, guardrail: Guardrail) -> None:
         """Seals the secrets that the draft brought; every webhook must have one by then. Raises Invalid."""
@@ -201,29 +199,6 @@ class Policies:
                 raise Invalid(f"rules.{index}.secret: is required", param=f"rules.{index}.secret")
         sealed = {rule_id: self._box.seal(rule_id, secret) for rule_id, secret in fresh.items()}
         await rule_secrets.put_secrets(tx, guardrail.id, sealed)
-
-    async def _demote_other(self, tx: AsyncConnection, winner: Stored, actor_id: str) -> None:
-        other = await queries.guardrails.other_default(tx, winner.policy.workspace_id, winner.policy.id)
-        if other is None:
-            return
-        demoted = replace(other.policy, is_default=False, version=other.policy.version + 1)
-        stored = Stored(demoted, other.created_at_us, winner.updated_at_us, winner.revision, False)
-        await queries.guardrails.put(tx, stored, new=False)
-        await self._record(tx, stored, "update", actor_id)
-
-    async def _record(self, tx: AsyncConnection, stored: Stored, operation: str, actor_id: str) -> None:
-        guardrail = stored.policy
-        await queries.guardrails.add_history(tx, guardrail, operation, actor_id, shown(stored), stored.updated_at_us)
-        audit = events.audit_of(guardrail, f"guardrail_{operation}", actor_id, self._clock)
-        await outbox_add(tx, outbox, topic=events.AUDIT, key=guardrail.workspace_id, envelope=audit)
-        config = events.config_of(guardrail, "update" if operation == "revert" else operation, self._clock)
-        await outbox_add(tx, outbox, topic=events.CONFIG, key=guardrail.id, envelope=config)
-
-    async def _published(self) -> None:
-        self._publisher.notify()
-        # The change is committed: a database that fails just now must not turn it into an error.
-        with contextlib.suppress(Unavailable):
-            await self._snapshot.refresh()
 
 
 def shown(stored: Stored) -> dict[str, Any]:

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from orca.events.v1.events_pb2 import Envelope
+from services.common.errors import Conflict
+from services.common.policy_writes import PolicyWrites
 from services.common.storage import Database, HistoryRow, PolicyRows, Stored
 from services.firewall.domain.model import Policy, Verdict
 from services.firewall.storage import queries as firewall
@@ -155,3 +159,38 @@ async def test_history_is_read_newest_first_and_by_version(rig: Rig) -> None:
     assert await rig.ask("history_version", "w1", "p_1", 4) is None
     assert await rig.ask("history_version", "w1", "p_2", 2) is None
     assert await rig.ask("history_version", "w2", "p_1", 2) is None
+
+
+async def test_a_write_is_its_row_its_history_and_its_events_and_demotes_the_other_default(rig: Rig) -> None:
+    writes: PolicyWrites[Any] = PolicyWrites(
+        rig.plane.rows,
+        rig.plane.tables.outbox,
+        noun="thing",
+        shown=lambda stored: {"default": stored.policy.is_default},
+        told=lambda row, operation, actor_id: [(operation, row.id, Envelope(workspace_id=actor_id))],
+    )
+
+    async def write(row: Any, revision: int, operation: str, *, new: bool = True, deleted: bool = False) -> None:
+        async with rig.database.write() as tx:
+            await writes.write(tx, Stored(row, 5, revision, revision, deleted), operation, "u1", new=new)
+
+    one = rig.plane.row("p_1", "w1", "one", is_default=True)
+    two = rig.plane.row("p_2", "w1", "two", is_default=True)
+    await write(one, 1, "create")
+    await write(two, 2, "create")
+    with pytest.raises(Conflict, match=r"^name: a thing named 'two' exists already$"):
+        await write(rig.plane.row("p_3", "w1", "two"), 3, "create")
+    with pytest.raises(Conflict, match="another change came first"):
+        await write(two, 3, "create")
+    await write(replace(two, version=2), 4, "delete", new=False, deleted=True)
+
+    assert await rig.ask("page", "w1", "", 9) == [Stored(replace(one, is_default=False, version=2), 5, 2, 2)]
+    demoted, created = HistoryRow(2, "update", "u1", 2, {"default": False}), {"default": True}
+    assert await rig.ask("history_page", "w1", "p_1", None, 9) == [demoted, HistoryRow(1, "create", "u1", 1, created)]
+    assert [row.operation for row in await rig.ask("history_page", "w1", "p_2", None, 9)] == ["delete", "create"]
+    table = rig.plane.tables.outbox
+    async with rig.database.read() as conn:
+        told = (await conn.execute(sa.select(table.c.topic, table.c.record_key).order_by(table.c.seq))).all()
+    assert [tuple(row) for row in told] == [
+        ("create", b"p_1"), ("update", b"p_1"), ("create", b"p_2"), ("delete", b"p_2"),
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,14 +20,20 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Versioned(Protocol):
-    """What the queries ask of a policy; it has all of `_SHARED`, and its plane's own fields."""
+    """What is asked of a policy of any plane, a dataclass; its plane's own fields are not."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def id(self) -> str: ...
     @property
     def workspace_id(self) -> str: ...
     @property
+    def name(self) -> str: ...
+    @property
     def version(self) -> int: ...
+    @property
+    def is_default(self) -> bool: ...
 
 
 P = TypeVar("P", bound=Versioned)
