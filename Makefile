@@ -60,6 +60,7 @@ bench-firewall: $(VENV)/.dev ## measure what the firewall's levels refuse, and h
 
 bench-anomaly: $(VENV)/.dev ## measure the anomaly scorer on simulated tenants
 	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.anomaly $(ARGS)
+	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.anomaly_shapes
 
 bench-analytics: $(VENV)/.dev ## measure ingestion and feeds of analytics
 	PYTHONPATH=.:protos $(BIN)/python -m tests.bench.analytics $(ARGS)
