@@ -27,9 +27,14 @@ _NO_TOP_LEVEL = frozenset(
 )
 """Last labels that name files or units, none of which is a top-level domain."""
 
+_ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}")
 _MAX_LOCAL = 64
 _MAX_DOMAIN = 254
-_AUTHORITY = re.compile(rb"://[^\s/?#@]{0,80}\Z")
+_AUTHORITY = re.compile(
+    rb"://(?:[^\s/?#@<>\",;|')\\]{0,80}|[^\s/?#@<>\",;|')\\:]{0,64}:(?![0-9]{1,5}[,;|')\\])[^\s/?#@<>\"]{0,80})\Z"
+)
+"""A URL's user and password; what follows a host or port and a mark is another field."""
+
 _NOT_A_PERSON = re.compile(rb"(?i)(?:message-id[\"']?\s?[:=]\s?[\"']?|msgid[=:]\s?|references:\s?)<?\Z")
 _REMOTES = frozenset((b"git", b"hg", b"svn"))
 
@@ -98,7 +103,7 @@ def _local_start(data: bytes, floor: int, at: int) -> int:
     doubled = data.rfind(b"..", start, at)
     start = doubled + 2 if doubled >= 0 else start
     while start < at and data[start] in b".%+'-":
-        start += 1
+        start += 3 if _ENCODED.match(data, start, at - 1) else 1
     return start
 
 

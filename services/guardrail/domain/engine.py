@@ -16,7 +16,7 @@ from services.guardrail.domain.finders import Finder, KeywordFinder, Label, Rege
 from services.guardrail.domain.gate import Gate, gated
 from services.guardrail.domain.model import Action, Finding, Guardrail, Rule, Stage
 from services.guardrail.domain.secrets import SecretsFinder
-from services.guardrail.domain.text import TextView
+from services.guardrail.domain.text import MAX_ESCAPE, TextView
 
 REDACTED = "[REDACTED]"
 _BUILT_IN_TAGS = frozenset({REDACTED, *(entities.tag_of(name) for name in entities.NAMES), *secrets.TAGS})
@@ -131,7 +131,7 @@ class CompiledPolicy:
         if not self._all_quiet:
             return None
         tail = text[floor:]
-        if not tail.isascii() or "[" in tail:
+        if not tail.isascii() or "[" in tail or "\\" in text[max(0, floor - MAX_ESCAPE) :]:
             return None
         hold = self.gate.quiet_hold(tail.encode("ascii"))
         if hold is None:

@@ -25,11 +25,19 @@ MAX_TAG = 34
 
 _TAG = re.compile(r"\[[A-Z][A-Z0-9_]{1,31}\]")
 _PARTIAL_TAG = re.compile(r"\[(?:[A-Z][A-Z0-9_]{0,31})?\Z")
+_CODE_POINT = re.compile(rb"\\u[0-9A-Fa-f]{0,4}")
+MAX_ESCAPE = 6
+"""Characters of the longest escape."""
+
 _IGNORABLE = frozenset(
     "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
 )
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+
+
+def _blank_escape(found: re.Match[bytes]) -> bytes:
+    return b"\\".ljust(len(found.group()))
 
 
 def is_ignorable(char: str) -> bool:
@@ -119,9 +127,22 @@ class TextView:
         return image[keep].tobytes(), np.flatnonzero(keep)
 
     @property
-    def shadow(self) -> bytes:
+    def plain(self) -> bytes:
         """The normalised text, one byte per character that takes room on the page."""
         return self._normalised[0]
+
+    @cached_property
+    def shadow(self) -> bytes:
+        """The same with a blank for what an escape such as `\\n` or `\\u003c` has behind its backslash.
+
+        Text quoted in JSON, code or logs is full of them, and their letters touch what follows. What a character is
+        depends on those before it alone.
+        """
+        data = self.plain
+        if b"\\" not in data:
+            return data
+        data = data.replace(b"\\n", b"\\ ").replace(b"\\r", b"\\ ").replace(b"\\t", b"\\ ")
+        return _CODE_POINT.sub(_blank_escape, data) if b"\\u" in data else data
 
     @cached_property
     def words(self) -> bytes:

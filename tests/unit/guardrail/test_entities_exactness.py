@@ -26,6 +26,9 @@ WORDS = sorted(
     | {"December", "mar", "AB", "order", "version", "[EMAIL]", "[SSN]", "https://", "eyJ", "www.", "@", "+", "http"}
 )
 JOINTS = [
+    "\\n",
+    "\\u003c",
+    "\\",
     " ",
     "  ",
     ".",
@@ -122,10 +125,20 @@ def test_masking_is_idempotent(text: str) -> None:
         ("+98172880,4532015112830366", "[PHONE],[CREDIT_CARD]"),
         ("TVA FR40303265045 2 rue", "TVA [EU_VAT] 2 rue"),
         ("ratio 0,4532015112830366", "ratio 0,4532015112830366"),
+        ("http://x.com,bob@x.com", "http://x.com,[EMAIL]"),
+        ('<a href="http://x.com:80">bob@x.com</a>', '<a href="http://x.com:80">[EMAIL]</a>'),
+        ("https://user:pa,ss1@x.com/", "https://user:pa,ss1@x.com/"),
+        (
+            r'{"a": "x\nbob@x.com\n536-22-8145\nphone: 4155552671\t4111111111111111"}',
+            r'{"a": "x\n[EMAIL]\n[SSN]\nphone: [PHONE]\t[CREDIT_CARD]"}',
+        ),
+        (r"\u003cbob@x.com\u003e and %22ann@x.com%22", r"\u003c[EMAIL]\u003e and %22[EMAIL]%22"),
     ],
 )
-def test_fields_parted_by_a_comma_are_read_apart(text: str, masked: str) -> None:
-    assert whole(MASKING, text) == masked
+def test_fields_and_escapes_are_read_apart(text: str, masked: str) -> None:
+    without_urls = policy(rule(entities=[name for name in ALL if name != "url"]), stage=Stage.OUTPUT)
+    assert whole(without_urls, text) == masked
+    assert stream(without_urls, list(text)) == masked
 
 
 @settings(max_examples=200, deadline=None)

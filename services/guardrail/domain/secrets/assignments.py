@@ -75,7 +75,7 @@ def assigned(kind: Kind) -> Locate:
             span is None
             or (blank is None and described is None)
             or quote is not None
-            or _FLAG.search(data[max(0, start - _LEFT) : start])
+            or _FLAG.search(data[max(0, start - 2 * _LEFT) : start])
         ):
             return span
         return span if kind is Kind.PASSWORD and is_strong(data[span[0] : span[1]]) else None

@@ -93,7 +93,7 @@ class SecretsFinder:
 
     def find(self, view: TextView, cursor: int, final: bool) -> Scan:
         """See `Finder`; each span has its label."""
-        data = view.shadow
+        data = view.plain
         size = len(data)
         start_at = view.to_shadow(cursor)
         first = max(0, start_at - self._reach)
