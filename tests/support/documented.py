@@ -1,4 +1,4 @@
-"""Holds answers of the management plane to the OpenAPI document that it serves, to the last field."""
+"""Holds answers of the management plane, or of a service, to the last field of the OpenAPI document it serves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Documented:
                 schema = content.get("application/json", {}).get("schema")
                 if schema is not None:
                     self.operations[method, path] = Draft202012Validator({**document, **schema})
-        self._error = Draft202012Validator({**document, "$ref": "#/components/schemas/Error"})
+        # One shape for all refusals, which the merged document alone tells.
+        refused = document["components"]["schemas"].get("Error", {})
+        self._error = Draft202012Validator({**document, **refused})
 
     def check(self, answer: httpx.Response) -> None:
         """One answer, if it is JSON of the management plane."""

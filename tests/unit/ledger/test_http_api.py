@@ -19,6 +19,7 @@ from services.ledger.app import App, build
 from services.ledger.consumers import KeyConsumer
 from services.ledger.settings import LedgerSettings
 from tests.support.clock import ManualClock
+from tests.support.documented import Documented
 from tests.unit.ledger.harness import KEY, WORKSPACE, acquire, key_change, record, spend
 
 MEMBER = Principal("usr_1", False, WORKSPACE, Role.VIEWER, "token")
@@ -49,6 +50,7 @@ class Site:
     client: httpx.AsyncClient
     caller: FakeAuthenticator
     clock: ManualClock
+    documented: Documented
     offset: int = 0
 
     async def key(self, **values: Any) -> None:
@@ -57,12 +59,14 @@ class Site:
 
     async def data(self, path: str, status: int = 200) -> Any:
         answer = await self.client.get(f"/api/ledger{path}")
+        self.documented.check(answer)
         assert answer.status_code == status, answer.text
         return answer.json()["data"] if status == 200 else answer.json()["code"]
 
     async def post(self, path: str, body: Any, principal: Principal) -> tuple[int, Any]:
         self.caller.principal = principal
         answer = await self.client.post(f"/api/ledger{path}", json=body)
+        self.documented.check(answer)
         self.caller.principal = MEMBER
         return answer.status_code, answer.json().get("data", answer.json().get("code"))
 
@@ -83,7 +87,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         LedgerSettings(), channels=lambda name: None, log=log, database_url=url, clock=clock, authenticator=caller
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app.asgi), base_url="http://ledger") as client:
-        yield Site(app, client, caller, clock)
+        yield Site(app, client, caller, clock, Documented((await client.get("/openapi.json")).json()))
     await app.database.close()
     await log.stop()
 
