@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from services.auth.domain.keys import INT_MAX, NAME_MAX, TIME_MAX
 from services.common import http
 
 _NO_NUL = r"^[^\x00]*$"
@@ -103,25 +104,40 @@ class SettingsUpdate(Body):
     ] = False
 
 
+def _told(**schema: Any) -> WithJsonSchema:
+    """What the document tells of a field that the domain judges, so that the message is the domain's."""
+    return WithJsonSchema(schema)
+
+
+_Limit = Annotated[int, _told(type="integer", minimum=0, maximum=INT_MAX)]
+_KeyName = Annotated[str, _told(type="string", minLength=1, maxLength=NAME_MAX)]
+
+
 class KeyUpdate(Body):
     """Writable fields of a key; ranges are judged by the domain, which names the field."""
 
-    name: str = ""
-    status: str = ""
-    credit_limit_usd: Amount | None = None
-    blocked_output_limit_usd: Amount | None = None
+    name: _KeyName = ""
+    status: Annotated[str, _told(type="string", enum=["enabled", "disabled"])] = ""
+    credit_limit_usd: Annotated[Amount | None, Field(description="Lifetime cap; 0 or null = unlimited.")] = None
+    blocked_output_limit_usd: Annotated[Amount | None, Field(description="Null = the credit limit.")] = None
     model_limits_enabled: bool = False
-    model_limits: list[str] = Field(default_factory=list)
-    allow_ips: list[str] = Field(default_factory=list)
-    expired_time: int = -1
+    model_limits: list[str] = Field(default_factory=list, description="Model ids and globs.")
+    allow_ips: list[str] = Field(default_factory=list, description="Addresses and CIDRs; empty = any.")
+    expired_time: Annotated[int, _told(type="integer", minimum=-1, maximum=TIME_MAX)] = -1
     environment: str | None = None
-    guardrail_id: str | int | None = None
-    firewall_policy_id: str | int | None = None
+    guardrail_id: str | int | None = Field(None, description="Null or 0 = the workspace's default.")
+    firewall_policy_id: str | int | None = Field(None, description="Null or 0 = the workspace's default.")
     is_firewall_gateway: bool = False
-    rpm_limit: int = 0
-    tpm_limit: int = 0
-    max_concurrency: int = 0
+    rpm_limit: _Limit = 0
+    tpm_limit: Annotated[int, _told(type="integer", minimum=0, maximum=TIME_MAX)] = 0
+    max_concurrency: _Limit = 0
     owner_user_id: str | None = None
+
+
+class KeyCreate(KeyUpdate):
+    """A new key."""
+
+    name: _KeyName
 
 
 class Successor(Body):

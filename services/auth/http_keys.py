@@ -46,7 +46,7 @@ def key_routes(store: Store, operations: KeyOperations, ledger: Ledger) -> APIRo
         return page_of(rows, await shown(principal, rows[: page.limit]), page, ("created_time", "id"))
 
     @router.post("/api/token", responses=shows(answers.Key))
-    async def key_create(body: bodies.KeyUpdate, principal: Developer) -> Answer:
+    async def key_create(body: bodies.KeyCreate, principal: Developer) -> Answer:
         row, secret = await operations.create_key(principal, given(body))
         return ok((await shown(principal, [row], secret))[0])
 

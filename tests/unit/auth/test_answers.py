@@ -75,3 +75,15 @@ async def test_each_answer_is_as_documented(world: World) -> None:
     await told("GET", "/api/status")
     await told("POST", "/api/user/logout")
     assert described == set()
+
+
+async def test_the_document_tells_what_a_key_may_be(world: World) -> None:
+    schemas = (await world.http.get("/openapi.json")).json()["components"]["schemas"]
+    create, update = schemas["KeyCreate"], schemas["KeyUpdate"]
+    assert (create["required"], "required" in update) == (["name"], False)
+    assert update["properties"]["status"]["enum"] == ["enabled", "disabled"]
+    for name in ("rpm_limit", "tpm_limit", "max_concurrency", "expired_time"):
+        least, most = (int(update["properties"][name][bound]) for bound in ("minimum", "maximum"))
+        for value, status in ((most, 200), (most + 1, 422), (least - 1, 422)):
+            answer = await world.http.post("/api/token", json={"name": "k", name: value})
+            assert answer.status_code == status, (name, value, answer.text)
