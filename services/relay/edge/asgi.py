@@ -60,6 +60,7 @@ class RelayAsgi:
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def drain(self, timeout_s: float) -> bool:
         """Waits until nothing is in flight; False when the time was not enough."""
@@ -83,7 +84,6 @@ class RelayAsgi:
             headers["x-request-id"] = caller_id
         reply = Reply(send, headers)
         self._in_flight += 1
-        IN_FLIGHT.inc()
         self._idle.clear()
         try:
             if not enabled():
@@ -98,7 +98,6 @@ class RelayAsgi:
         finally:
             held.release()
             self._in_flight -= 1
-            IN_FLIGHT.dec()
             if not self._in_flight:
                 self._idle.set()
 

@@ -14,7 +14,7 @@ from services.relay.domain.settlement import (
 )
 from services.relay.pipeline.events import add_captures, add_decision, add_request, add_spend
 from services.relay.pipeline.exchange import Attempt, Exchange
-from services.relay.pipeline.metrics import OVERRUN_NANO_USD, REQUEST_SECONDS, REQUESTS, UPSTREAM_SECONDS
+from services.relay.pipeline.metrics import ENDED, OVERRUN_NANO_USD, REQUEST_SECONDS, UPSTREAM_SECONDS
 from services.relay.pipeline.refusals import PolicyRefusal
 from services.relay.ports import Journal, Reservation
 
@@ -96,7 +96,7 @@ class Booking:
 
     def _close(self, x: Exchange, status_code: int, status: str, code: str) -> None:
         x.finished = True
-        REQUESTS.labels(status).inc()
+        ENDED[status].inc()
         now_s = self._clock.monotonic_s()
         REQUEST_SECONDS.observe(now_s - x.started_s)
         UPSTREAM_SECONDS.observe(x.upstream_s)
