@@ -25,7 +25,11 @@ class Feature:
 IN_TOOL_RESULTS = frozenset(
     (
         "answer_commanded",
+        "assistant_obliged",
         "bare_output_order",
+        "deed_before_task",
+        "model_greeted",
+        "poses_as_user",
         "question_set_aside",
         "risky_deed_asked",
         "tool_named",

@@ -15,6 +15,7 @@ from services.guardrail.domain.attack.languages import intents
 from services.guardrail.domain.attack.languages_guarded import guarded_intents
 from services.guardrail.domain.attack.languages_plain import plain_intents
 from services.guardrail.domain.attack.normal import plain
+from services.guardrail.domain.attack.plain_orders import PLAIN_ORDERS, TOOL_ORDERS
 from services.guardrail.domain.attack.probes import PROBES
 from services.guardrail.domain.attack.takeovers import TAKEOVERS
 from services.guardrail.domain.attack.unbinding import UNBINDING
@@ -30,6 +31,8 @@ _ENGLISH = (
     *COAXING,
     *EXTRACTIONS,
     *PROBES,
+    *PLAIN_ORDERS,
+    *TOOL_ORDERS,
 )
 
 

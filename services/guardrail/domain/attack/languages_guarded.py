@@ -27,6 +27,7 @@ class Guarded:
 ROWS: tuple[Guarded, ...] = (
     Guarded(
         "es",
+        r"olvida que eres|olvida (?:los|el|la|las) (?:documentos?|textos?|articulos?|contexto)|nueva tarea ?[:!.]|"
         r"(?:deja|dejad) de (?:ser|actuar|seguir)[^\n.!?]{0,40}? y |no sigas (?:las|tus|mas|"
         r"ning\w+)[^\n.!?]{0,20}?(?:indicaciones|instrucciones|reglas)|(?:tus|las) (?:reglas|"
         r"normas|instrucciones) (?:anteriores |previas |viejas )?(?:ya no|quedan|han sido)[^\n.!?]{0,20}?(?:valen|"
@@ -44,6 +45,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "fr",
+        r"oublie que tu es|(?:oublie|ignore) (?:le|les) (?:textes?|documents?|articles?|contexte)(?: "
+        r"ci-dessus)?[^\n.!?]{0,12}? et |nouvelle tache ?[:!.]|"
         r"(?:arrete|cesse) (?:de |d')(?:suivre|etre|jouer|faire)[^\n.!?]{0,40}? et |(?:anciennes|precedentes|tes|"
         r"vos) (?:regles|consignes|instructions)[^\n.!?]{0,24}?(?:ne (?:valent|comptent|"
         r"s'appliquent)|sont (?:annulees|levees|caduques|nulles))|n'obeis (?:plus )?qu'a moi|tu (?:m'obeis|suis les "
@@ -61,6 +64,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "de",
+        r"vergiss,? dass du|beacht\w* [^\n.!?]{0,40}? nicht|vergiss (?:die|den|das) (?:dokumente?|texte?|artikel|"
+        r"kontext)|neue aufgabe ?[:!.]|"
         r"(?:fruher\w+|bisherig\w+|obig\w+) (?:vorgaben|regeln|anweisungen)[^\n.!?]{0,8}?(?:sind|ist) (?:egal|"
         r"vergessen)|hor auf,? [^\n.!?]{0,40}? zu (?:sein|spielen)|(?:bisherig\w+|vorherig\w+|alt\w+|deine) "
         r"(?:vorgaben|regeln|anweisungen)[^\n.!?]{0,24}?(?:aufgehoben|"
@@ -79,6 +84,8 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "it",
+        r"dimentica (?:che sei|di essere)|dimentica (?:i|il|gli|l\') ?(?:documenti|testo|testi|articoli|contesto)|"
+        r"nuovo compito ?[:!.]|"
         r"(?:smetti|smettila) di (?:fare|essere|seguire)[^\n.!?]{0,40}? e |non seguire (?:piu )?(?:le|"
         r"alcuna)[^\n.!?]{0,20}?(?:indicazioni|istruzioni|regole)|(?:regole|"
         r"istruzioni)[^\n.!?]{0,20}?"
@@ -96,6 +103,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "pt",
+        r"esqueca que (?:voce )?e|esqueca (?:os|o) (?:documentos?|textos?|artigos?|contexto)|nova tarefa ?[:!.]|"
         r"(?:pare|deixe) de ser[^\n.!?]{0,40}? e |nao responda mais como|so obedece a mim|obedece so a mim|(?:pare|"
         r"deixe) de seguir (?:as|suas)[^\n.!?]{0,12}?(?:regras|instrucoes)|(?:regras|instrucoes|"
         r"ordens)[^\n.!?]{0,20}?"
@@ -114,6 +122,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "ru",
+        r"забудь,? что ты|забудь (?:про )?(?:документы|тексты|статьи|контекст)|новое задание ?[:!.]|"
         r"перестань (?:быть|играть|следовать)[^\n.!?]{0,40}? и |(?:прежние|предыдущие|старые|твои) (?:\w+ "
         r")?(?:правила|инструкции|указания)[^\n.!?]{0,20}?(?:отменены|"
         r"недействительны|не действуют|больше не)|не обращай внимания на|(?:выполняй|слушай|слушайся) только (?:мои|"
@@ -130,6 +139,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "zh",
+        r"忘(?:记|掉|了)你是|忘(?:记|掉|了)(?:这些|上面的)?(?:文档|文章|资料)|新任务[::!]|"
         r"(?:忘记|忘掉|放弃)你的(?:角色|身份|设定|任务)|(?:不要|别|停止)(?:再)?(?:翻译|總結|总结|回答|執行|执行)[^\n。!?]{0,12}?(?:直接|而是|改为|改成)|只(?:听|聽|"
         r"服从|服從|"
         r"执行)我的|(?:之前|以前|原来)的(?:规则|指令|要求|设定)(?:已经)?(?:全部)?(?:作废|无效|失效|取消)",
@@ -140,6 +150,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "ja",
+        r"であることを(?:忘れ|やめ)|新しい(?:タスク|任務|指示)[::。!]|"
         r"(?:指示|ルール|命令)(?:に|には)(?:従わず|従わないで|従う必要は)|(?:ルール|指示|命令)(?:は|を)(?:すべて|全て)?(?:無効|破棄|"
         r"取り消)|私の(?:命令|指示)だけ",
         r"(?:最初|この会話の最初|冒頭|これより前|上)(?:の|に書かれた)(?:メッセージ|文章|テキスト|内容|文)[^\n。!?]{0,20}?(?:繰り返|出力|"
@@ -150,6 +161,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "ko",
+        r"(?:라는|이라는) (?:것을|사실을|걸) 잊|새(?:로운)? (?:임무|지시|작업) ?[:!.]|"
         r"(?:이전|기존|지금까지의) (?:규칙|지시|설정)(?:은|는|이)? ?(?:더 이상 )?(?:적용되지|"
         r"무효|소용)|(?:지시|규칙|명령)(?:는|은|를|을)? ?(?:따르지 ?말고|무시하고|"
         r"전부 무효)|내가 시키는 ?대로만|내 (?:명령|말)만",
@@ -162,6 +174,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "tr",
+        r"oldugunu unut|yeni gorev ?[:!.]|"
         r"artik sadece beni|(?:yukaridaki|onceki|eski)[^\n.!?]{0,16}?(?:talimat|kural|"
         r"komut)\w*[^\n.!?]{0,12}?(?:uyma|gecersiz|iptal|"
         r"bosver|"
@@ -192,6 +205,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "pl",
+        r"zapomnij,? ze jestes|nowe zadanie ?[:!.]|"
         r"przestan byc[^\n.!?]{0,40}? i |(?:dotychczasowe|poprzednie|twoje|stare) (?:zasady|reguly|"
         r"polecenia)[^\n.!?]{0,16}?(?:nie obowiazuja|"
         r"niewazne|uchylone)|nie przestrzegaj|odpowiadaj tylko to, co ci",
@@ -205,6 +219,7 @@ ROWS: tuple[Guarded, ...] = (
     ),
     Guarded(
         "nl",
+        r"vergeet dat je|nieuwe (?:opdracht|taak) ?[:!.]|"
         r"(?:stop|hou op) met (?:vertalen|samenvatten|antwoorden|helpen)[^\n.!?]{0,16}? en |volg (?:de|"
         r"je)[^\n.!?]{0,20}?(?:niet|niet meer)|(?:regels|instructies)[^\n.!?]{0,12}?(?:gelden niet|"
         r"vervallen|"

@@ -108,7 +108,7 @@ PROBES: tuple[Feature, ...] = (
         "prompt_i_wrote",
         EXTRACTION,
         0.45,
-        r"\b(?:prompt|instructions|text|rules) (?:that )?(?:i|we|your developers?|they) (?:wrote|gave|set up|made|"
+        r"\b(?:prompt|instructions|text|rules) (?:that )?(?:we|your developers?|they) (?:wrote|gave|set up|made|"
         r"configured|"
         r"designed) (?:for )?you\b|\bmirrors? the (?:rule|instruction|prompt)s?\b|\b(?:based on|from|according to) "
         r"what "
