@@ -26,8 +26,8 @@ class Directory:
     """Sync and slow: for threads."""
 
     def __init__(self, path: str | Path) -> None:
-        """A leading `~` is the user's home. Nothing is made before something is kept."""
-        self._path = Path(os.path.expanduser(path))
+        """A leading `~` is the user's home; without one nothing is kept. Nothing is made before something is kept."""
+        self._path = Path(os.path.expanduser(path))  # noqa: PTH111 - keeps the `~` of a user without a home
 
     def get(self, key: str) -> bytes | None:
         """See `Store`."""
@@ -46,7 +46,7 @@ class Directory:
 
     def put(self, key: str, data: bytes) -> None:
         """See `Store`. Written beside and renamed, so that a reader sees all of it or nothing."""
-        if len(data) > MAX_BYTES:
+        if len(data) > MAX_BYTES or self._path.parts[0].startswith("~"):
             return
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)

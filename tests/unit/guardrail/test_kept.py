@@ -87,3 +87,10 @@ def test_a_place_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
         assert Automaton(PATTERNS).scan(TEXT) == FOUND
     finally:
         databases.keep_in(None)
+
+
+def test_a_user_without_a_home_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Directory("~nobody-of-that-name/orca")
+    store.put("key", b"data")
+    assert (store.get("key"), list(tmp_path.iterdir())) == (None, [])
