@@ -27,7 +27,7 @@ class Directory:
 
     def __init__(self, path: str | Path) -> None:
         """A leading `~` is the user's home; without one nothing is kept. Nothing is made before something is kept."""
-        self._path = Path(os.path.expanduser(path))  # noqa: PTH111 - keeps the `~` of a user without a home
+        self._path = Path(os.path.expanduser(path))
 
     def get(self, key: str) -> bytes | None:
         """See `Store`."""
