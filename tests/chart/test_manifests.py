@@ -10,7 +10,7 @@ from typing import Any
 
 import helm_python.chart as helm
 import pytest
-from kubernetes_validate import utils as kubernetes
+from kubernetes_validate import utils as kubernetes  # type: ignore[import-untyped]
 
 from services.allinone.profile import MODELS, known_variables
 from tests.chart.rendering import CHART, EXAMPLES, Manifest, example, kinds, pods, service_of, values_of

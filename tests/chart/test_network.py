@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from services.console.app import SERVICES as OWNERS
+from services.console.routes import SERVICES as OWNERS
 from tests.chart.rendering import ROOT, Manifest, example, kinds, pods, render, service_of
 
 GOLDEN = Path(__file__).parent / "arrows.txt"

@@ -11,14 +11,15 @@ import base64
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from services.guardrail.domain.drafts import TYPES
+from services.guardrail.ports import Question
 from services.relay.upstream.port import Target
-from tests.unit.guardrail.harness import FakeJudge, Harness, Question, harness
+from tests.unit.guardrail.harness import FakeJudge, Harness, harness
 from tests.unit.relay.pipeline.support import Answered, Relay, completion
 
 ENDPOINTS = ("/v1/chat/completions",)
@@ -149,7 +150,7 @@ class ScriptedAnswer:
     def abort(self) -> None: ...
 
 
-def _deltas(message: dict[str, Any]) -> AsyncIterator[Any] | Any:
+def _deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name, value in message.items():
         if name in ("content", "refusal", "reasoning_content"):
             yield from ({name: value[at : at + 5]} for at in range(0, len(value), 5))

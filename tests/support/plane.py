@@ -87,7 +87,7 @@ async def plane(home: Path) -> AsyncIterator[Plane]:
     await log.start()
     await log.ensure_topics()
     servers = {name: LoopbackServer() for name in (*BUILDERS, "relay")}
-    values = {
+    values: dict[str, Any] = {
         "home": home,
         **{name: SecretStr(value) for name, value in load_or_create(home).items()},
         "bootstrap_admin_email": ROOT_EMAIL,

@@ -265,7 +265,7 @@ IDS = (
 @pytest.mark.parametrize(("method", "path"), IDS)
 async def test_ids_of_another_workspace_do_not_exist(plane: Plane, things: Things, method: str, path: str) -> None:
     before = await state(plane, things.other)
-    body = {"json": {}} if method in ("PUT", "POST") else {}
+    body: dict[str, Any] = {"json": {}} if method in ("PUT", "POST") else {}
     unknown = {name: f"{name}_none" for name in things.ids}
     for ids in (things.other_ids, unknown, dict.fromkeys(unknown, "%20"), dict.fromkeys(unknown, "x" * 3000)):
         answer = await plane.call(method, path.format(**ids), workspace=things.workspace, **body)
@@ -295,7 +295,7 @@ async def test_references_to_another_workspace_are_refused(plane: Plane, things:
     ids=lambda value: repr(value[:24]),
 )  # fmt: skip
 async def test_a_wrong_credential_is_401(plane: Plane, things: Things, authorization: str) -> None:
-    headers = {"Authorization": authorization.encode("latin-1"), "X-Workspace-Id": things.workspace}
+    headers = {b"Authorization": authorization.encode("latin-1"), b"X-Workspace-Id": things.workspace.encode()}
     for path in ("/api/token", "/api/guardrail", f"{FW}/policies", "/api/log", "/api/ledger/workspace"):
         answer = await plane.http.get(path, headers=headers)
         refused(answer, 401)
@@ -326,10 +326,11 @@ async def test_ended_credentials_are_not_replayed(plane: Plane, things: Things) 
     cookie = login.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
-    session = {"Cookie": cookie.partition(";")[0], "X-Workspace-Id": things.workspace}
-    csrf = {"X-CSRF-Token": login.json()["data"]["csrf_token"]}
+    session = {b"Cookie": cookie.partition(";")[0].encode(), b"X-Workspace-Id": things.workspace.encode()}
+    csrf = {b"X-CSRF-Token": login.json()["data"]["csrf_token"].encode()}
     plane.http.cookies.clear()
-    for wrong in ({}, {"X-CSRF-Token": "x"}, {"X-CSRF-Token": b"\xff"}):
+    wrongs: list[dict[bytes, bytes]] = [{}, {b"X-CSRF-Token": b"x"}, {b"X-CSRF-Token": b"\xff"}]
+    for wrong in wrongs:
         answer = await plane.http.post("/api/token", json={"name": "forged"}, headers={**session, **wrong})
         refused(answer, 403)
         assert answer.json()["code"] == "csrf_failed"
@@ -348,7 +349,7 @@ async def test_a_session_is_no_access_token_and_a_relay_key_is_neither(plane: Pl
     refused(await plane.call("GET", "/api/user/self", session), 401)
     refused(await plane.call("GET", "/api/token", things.secret, things.workspace), 401)
     for value in (things.secret, "x", "\xff"):
-        headers = {"Cookie": f"orca_session={value}".encode("latin-1")}
+        headers = {b"Cookie": f"orca_session={value}".encode("latin-1")}
         refused(await plane.http.get("/api/user/self", headers=headers), 401)
 
 

@@ -32,7 +32,8 @@ async def operations(plane: Plane) -> list[Any]:
     """Every operation of the document as it is served."""
     document = (await plane.http.get("/api/openapi.json")).json()
     schema = schemathesis.openapi.from_dict(document)
-    return [found.ok() for found in schema.get_all_operations()]
+    # An operation that cannot be read has no `ok`, and ends the test.
+    return [found.ok() for found in schema.get_all_operations()]  # type: ignore[union-attr]
 
 
 async def test_no_operation_answers_5xx(plane: Plane) -> None:
@@ -40,7 +41,7 @@ async def test_no_operation_answers_5xx(plane: Plane) -> None:
     loop = asyncio.get_running_loop()
     tried: dict[str, int] = {}
 
-    async def send(case: Case) -> httpx.Response:
+    async def send(case: Case[Any]) -> httpx.Response:
         prepared = case.as_transport_kwargs(base_url="http://orca")
         kept = {name: prepared[name] for name in ("method", "url", "params", "json", "data") if prepared.get(name)}
         headers = {"Authorization": f"Bearer {ROOT_TOKEN}", "X-Workspace-Id": workspace}
@@ -55,7 +56,7 @@ async def test_no_operation_answers_5xx(plane: Plane) -> None:
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(operation.as_strategy())
-        def check(case: Case) -> None:
+        def check(case: Case[Any]) -> None:
             answer = asyncio.run_coroutine_threadsafe(send(case), loop).result(30)
             assert answer.status_code < 500, (case.method, case.formatted_path, case.body, answer.text)
             case.validate_response(answer, checks=TRUTHS)

@@ -212,7 +212,7 @@ async def test_no_served_operation_is_open_to_outsiders(plane: Plane, cast: Cast
             for caller in ("relay key", "stranger", "former"):
                 answer = await plane.call(method, target, cast.tokens[caller], cast.workspace, **kwargs)
                 gateway = path.startswith("/api/v1/firewall/")
-                expected = (403,) if caller == "relay key" and gateway else (401,)
+                expected: tuple[int, ...] = (403,) if caller == "relay key" and gateway else (401,)
                 if caller != "relay key" and not gateway:
                     expected = (200, 403, 404, 422) if own_account else (404, 422)
                 assert answer.status_code in expected, (caller, method, path, answer.text)
