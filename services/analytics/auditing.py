@@ -50,7 +50,7 @@ _PAIRS: Mapping[str, tuple[str, str]] = {
 # Within every retention and both roll-ups' lives; erasures reach back further than a day only rarely.
 _SINCE = "toStartOfHour(now('UTC') - INTERVAL 1 DAY)"
 _ACCOUNTS = """
-SELECT workspace_id, account_id, toInt64(sum(settled_nano_usd)) FROM spend
+SELECT workspace_id, account_id, toInt64(sum(settled_nano_usd + unconfirmed_nano_usd)) FROM spend
 WHERE kind = 'spend' AND account_id != '' GROUP BY workspace_id, account_id
 ORDER BY max(occurred_at) DESC LIMIT {most:UInt32}
 """
@@ -97,13 +97,14 @@ class Auditor:
         return Audit(differences)
 
     async def _against_ledger(self) -> int | None:
-        """Absolute differences of the most recent accounts, summed; reversals and redeems are the ledger's own."""
+        """Absolute differences of the most recent accounts, summed. Settled and unconfirmed are taken together: what
+        the ledger takes off a spend beyond its lease, it takes off the unconfirmed part first."""
         if self._ledger is None:
             return None
         rows = await self._store.query(_ACCOUNTS, {"most": ACCOUNTS_MAX})
         by_workspace: dict[str, dict[str, int]] = {}
-        for workspace_id, account_id, settled in rows:
-            by_workspace.setdefault(workspace_id, {})[account_id] = int(settled)
+        for workspace_id, account_id, spent in rows:
+            by_workspace.setdefault(workspace_id, {})[account_id] = int(spent)
         difference = 0
         try:
             for workspace_id, accounts in by_workspace.items():
@@ -113,16 +114,19 @@ class Auditor:
                 )
                 for account in answer.accounts:
                     moved = await self._moved(workspace_id, account.account_id)
-                    difference += abs(accounts[account.account_id] + moved - account.settled_nano_usd)
+                    booked = account.settled_nano_usd + account.unconfirmed_nano_usd
+                    difference += abs(accounts[account.account_id] + moved - booked)
         except OrcaError as error:
             log.warning("the ledger was not audited", extra={"error_class": type(error).__name__})
             return None
         return difference
 
     async def _moved(self, workspace_id: str, account_id: str) -> int:
-        """What reversals (down) and redeems (up) changed on the account's settled amount."""
+        """What the ledger itself moved: redeemed answers up, spend beyond its lease down, reversed spend down. A
+        reversed forfeit, which names its lease, was neither settled nor unconfirmed."""
         rows = await self._store.query(
-            "SELECT toInt64(sumIf(amount_nano_usd, kind = 'redeem') - sumIf(abs(amount_nano_usd), kind = 'reversal')) "
+            "SELECT toInt64(sumIf(amount_nano_usd, kind = 'redeem') - sumIf(amount_nano_usd, kind = 'overrun') "
+            "- sumIf(amount_nano_usd, kind = 'reversal' AND lease_id = '')) "
             "FROM spend WHERE workspace_id = {workspace_id:String} AND account_id = {account_id:String}",
             {"workspace_id": workspace_id, "account_id": account_id},
         )

@@ -178,8 +178,9 @@ async def test_who_is_to_be_erased_must_be_said(orca: Fixture, subject: str, sub
 class Ledger:
     """Answers with the amounts it was given."""
 
-    def __init__(self, **settled: int) -> None:
+    def __init__(self, unconfirmed: int = 0, **settled: int) -> None:
         self._settled = settled
+        self._unconfirmed = unconfirmed
 
     async def Balance(self, asked: Any, *, timeout: float) -> Any:
         from orca.ledger.v1 import ledger_pb2
@@ -187,7 +188,11 @@ class Ledger:
         assert timeout > 0
         return ledger_pb2.BalanceResponse(
             accounts=[
-                ledger_pb2.AccountBalance(account_id=name, settled_nano_usd=self._settled.get(name, 0))
+                ledger_pb2.AccountBalance(
+                    account_id=name,
+                    settled_nano_usd=self._settled.get(name, 0),
+                    unconfirmed_nano_usd=self._unconfirmed,
+                )
                 for name in asked.account_ids
             ]
         )
@@ -207,3 +212,20 @@ async def test_the_books_agree_and_tell_when_they_do_not(orca: Fixture) -> None:
         "requests": 2, "cost": 3000, "calls": 2, "minutely_requests": 0, "ledger": 2000,
     }  # fmt: skip
     assert not found.equal
+
+
+async def test_what_the_ledger_moved_itself_is_no_difference(orca: Fixture) -> None:
+    """Two spends of 1,500, an unconfirmed one of 700: 200 of it beyond the lease, 500 reversed; 900 redeemed; and
+    a forfeit, which was never spend, reversed."""
+    unknown = spend(3)
+    unknown.spend.settled_nano_usd, unknown.spend.unconfirmed_nano_usd = 0, 700
+    movements = [("overrun", 200, "l1"), ("reversal", 500, ""), ("redeem", 900, ""), ("reversal", 4_000, "l1")]
+    await orca.consume(
+        spend(1), spend(2), unknown,
+        *(
+            envelope(credit={"kind": kind, "account_id": "key_1", "amount_nano_usd": amount, "lease_id": lease})
+            for kind, amount, lease in movements
+        ),
+    )  # fmt: skip
+    assert (await Auditor(orca.store, Ledger(key_1=3_900)).audit()).differences["ledger"] == 0
+    assert (await Auditor(orca.store, Ledger(key_1=3_900, unconfirmed=500)).audit()).differences["ledger"] == 500
