@@ -76,7 +76,8 @@ class KnownOutputs(Outputs):
         if given == EVERY_PROCESS and name in ("awk", "gawk", "cut", "sed", "tr", "xargs", "tail"):
             return EVERY_PROCESS if not any("/" in arg for arg in args if name != "sed") else UNKNOWN
         if given is None or given in (UNKNOWN, EVERY_PROCESS):
-            decoder = name in _UNPACKERS or (
+            made = name == "openssl" and args[:1] in (["rand"], ["dgst"], ["version"], ["x509"])
+            decoder = (name in _UNPACKERS and not made) or (
                 name == "base64" and any(arg.startswith(("-d", "-D", "--d")) for arg in args)
             )
             return FETCHED if decoder else UNKNOWN

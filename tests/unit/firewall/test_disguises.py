@@ -104,6 +104,7 @@ def test_sql_that_only_an_injection_writes_is_doubt(sql: str) -> None:
 @pytest.mark.parametrize(
     ("tool", "value"),
     [
+        ("email.send", {"body": "--from-literal=secret=\"$(openssl rand -base64 32)\""}),
         ("bash", {"command": "docker compose rm -f api"}), ("bash", {"command": "printenv HOME"}), ("bash", {"command": "bin/rails destroy model Foo"}),
         ("bash", {"command": "apt list | grep bash"}), ("bash", {"command": "gh pr create --body 'do not run rm -rf /'"}), ("bash", {"command": "which rm sh"}),
         ("bash", {"command": "env | grep NODE"}), ("bash", {"command": "docker image prune"}), ("bash", {"command": "rm -rf ~/.cache/pip"}),
