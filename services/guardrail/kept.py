@@ -46,7 +46,7 @@ class Directory:
 
     def put(self, key: str, data: bytes) -> None:
         """See `Store`. Written beside and renamed, so that a reader sees all of it or nothing."""
-        if len(data) > MAX_BYTES or self._path.parts[0].startswith("~"):
+        if len(data) > MAX_BYTES or str(self._path).startswith("~"):
             return
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
