@@ -45,6 +45,7 @@ class App:
     spend: ConsumerLoop
     keys: ConsumerLoop
     sweeper: Sweeper
+    grants: GrantStore
     servicer: LedgerServicer
 
     def register(self, server: RpcServer) -> None:
@@ -63,6 +64,7 @@ class App:
         await self.sweeper.stop()
         await self.spend.stop()
         await self.keys.stop()
+        await self.grants.idle()
         await self.publisher.stop()
         await self.database.close()
 
@@ -93,6 +95,7 @@ async def build(
         "Orca ledger", authenticator or GrpcAuthenticator(auth_pb2_grpc.AuthServiceStub(channels("auth")))
     )
     asgi.include_router(routes(database, reader, reversals, ParkingStore(database, clock), clock, notify))
+    grants = GrantStore(database, clock, settings.lease_ttl_s)
     settlement = SettlementStore(database, clock)
     spend_loop: ConsumerLoop
 
@@ -118,8 +121,9 @@ async def build(
         spend=spend_loop,
         keys=ConsumerLoop(log, CONFIG_GROUP, (CONFIG,), KeyConsumer(database, clock, notify), clock),
         sweeper=Sweeper(reversals, notify),
+        grants=grants,
         servicer=LedgerServicer(
-            GrantStore(database, clock, settings.lease_ttl_s),
+            grants,
             LeaseStore(database, clock, settings.lease_ttl_s),
             RedeemStore(database, clock),
             reader,

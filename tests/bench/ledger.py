@@ -158,7 +158,7 @@ async def main() -> None:
             ledger = await open_ledger(postgres.create_database("bench"), ManualClock())
             granted = await leases(ledger, arguments.keys)
             await settlement(ledger, granted, arguments.events)
-            await ledger.database.close()
+            await ledger.close()
         finally:
             postgres.stop()
 

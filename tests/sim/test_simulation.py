@@ -108,7 +108,7 @@ async def test_some_seeds_on_the_real_ledger(tmp_path: Path, seed: int) -> None:
     try:
         await World(RealLedger(ledger), clock, seed).run(plan(seed))
     finally:
-        await ledger.database.close()
+        await ledger.close()
 
 
 class Generous(MemoryLedger):

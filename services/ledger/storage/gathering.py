@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from services.common.errors import Unavailable
@@ -56,6 +57,15 @@ class Gathering(Generic[A, R]):
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._first.add((ask, answer))
         return await answer
+
+    async def idle(self) -> None:
+        """Returns when nothing is asked any more: a caller that left does not end a transaction under way."""
+        while tasks := [
+            *self._first.tasks(),
+            *chain(*(line.tasks() for line in self._lines.values())),
+            *self._by_themselves,
+        ]:
+            await asyncio.wait(tasks)
 
     async def _ask_first(self, batch: list[Waiting[A, R]]) -> None:
         for waiting in await self._answered(batch, wait=False):
@@ -125,6 +135,10 @@ class _Line(Generic[A, R]):
         self._waiting.append(waiting)
         if self._serving is None:
             self._serving = asyncio.create_task(self._run())
+
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What is under way."""
+        return [self._serving] if self._serving is not None else []
 
     async def _run(self) -> None:
         try:

@@ -90,6 +90,10 @@ class GrantStore:
         """Grants all leases asked for or none. Raises NotFound for another workspace's account."""
         return await self._gathering.ask(ask)
 
+    async def idle(self) -> None:
+        """Returns when no transaction is under way."""
+        await self._gathering.idle()
+
     async def _alone(self, ask: Acquire) -> Acquired:
         """One ask in a transaction of its own."""
         for _ in range(ACQUIRE_ATTEMPTS_MAX):

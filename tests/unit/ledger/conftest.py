@@ -22,4 +22,4 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def ledger(ledger_url: str) -> AsyncIterator[Ledger]:
     ledger = await open_ledger(ledger_url, ManualClock())
     yield ledger
-    await ledger.database.close()
+    await ledger.close()

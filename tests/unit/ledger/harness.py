@@ -38,6 +38,7 @@ class Ledger:
 
     database: Database
     clock: ManualClock
+    grants: GrantStore
     servicer: LedgerServicer
     spend: SpendConsumer
     keys: KeyConsumer
@@ -46,6 +47,10 @@ class Ledger:
     reader: Reader
     notified: int = 0
     offset: int = 0
+
+    async def close(self) -> None:
+        await self.grants.idle()
+        await self.database.close()
 
     async def acquire(self, **values: Any) -> pb.AcquireResponse:
         return await self.servicer.Acquire(acquire(**values), None)
@@ -80,14 +85,16 @@ async def open_ledger(url: str, clock: ManualClock) -> Ledger:
     await database.migrate(MIGRATIONS)
     reader = Reader(database)
     reversals = ReversalStore(database, clock, GRACE_S)
+    grants = GrantStore(database, clock, TTL_S)
 
     def notify() -> None: ...
 
     return Ledger(
         database,
         clock,
+        grants,
         LedgerServicer(
-            GrantStore(database, clock, TTL_S),
+            grants,
             LeaseStore(database, clock, TTL_S),
             RedeemStore(database, clock),
             reader,

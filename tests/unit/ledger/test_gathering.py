@@ -150,7 +150,7 @@ class TestOnTables:
             assert amount <= (WORKSPACE_LIMIT if account_id in SPACES else KEY_LIMIT)
         await self.fences(ledgers[0])
         for ledger in ledgers:
-            await ledger.database.close()
+            await ledger.close()
 
     async def fences(self, ledger: Ledger) -> None:
         async with ledger.database.read() as conn:
@@ -174,7 +174,7 @@ class TestOnTables:
             await tx.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id == "ws_1").with_for_update())
             answer = await ledger.acquire(acquire_id="other", minimum=1, workspace=(1, 1))
         assert (answer.key_lease.granted_nano_usd, answer.workspace_unlimited) == (10, True)
-        await ledger.database.close()
+        await ledger.close()
 
     async def test_a_row_that_settlement_holds_keeps_only_its_workspace_waiting(self, postgres_url: str) -> None:
         ledger = await open_ledger(postgres_url, ManualClock())
@@ -187,4 +187,4 @@ class TestOnTables:
             assert (await ledger.acquire(acquire_id="free", **ours)).key_lease.granted_nano_usd == 10
             assert not waiting.done()
         assert (await waiting).key_lease.granted_nano_usd == 10
-        await ledger.database.close()
+        await ledger.close()

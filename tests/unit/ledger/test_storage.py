@@ -135,7 +135,7 @@ class TestAcquire:
         assert await replicas[0].amounts() == Amounts(held=1 + sum(granted))
         assert 100 - 7 < 1 + sum(granted) <= 100
         for replica in replicas:
-            await replica.database.close()
+            await replica.close()
 
 
 class TestRenewAndRelease:

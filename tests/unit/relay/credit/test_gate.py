@@ -93,7 +93,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     ledger = await open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock)
     stub = Stub(ledger)
     yield Rig(ledger, stub, clock, LeaseCreditGate(stub, "relay_1", clock, wait_s=0.2))
-    await ledger.database.close()
+    await ledger.close()
 
 
 class TestReserve:
