@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from services.analytics.replay import NEW, Replayed, replay, within
 from services.analytics.storage.tables import BLOCKS
 from services.common.clock import SystemClock
 from services.common.eventlog.envelope import record_of
+from services.common.eventlog.ports import OutRecord
 from tests.unit.analytics.builders import TOPIC_OF, firewall, match, request, spend
 from tests.unit.analytics.conftest import Fixture
 
@@ -108,8 +108,7 @@ async def test_what_the_topics_no_longer_hold_is_carried_over(orca: Fixture, tmp
 async def test_what_can_never_be_a_row_is_left_out_and_counted(orca: Fixture, tmp_path: Path) -> None:
     made = [request(n, producer_id="r", producer_seq=n + 1) for n in range(3)]
     log = await log_with(tmp_path / "log.db", made)
-    good = record_of(TOPIC_OF["request"], KEY, made[0])
-    await log.producer("test").send([replace(good, value=b"\xff"), replace(good, value=b"\xfe")])
+    await log.producer("test").send([OutRecord(TOPIC_OF["request"], KEY, value) for value in (b"\xff", b"\xfe")])
     await log.append([record_of(TOPIC_OF["request"], KEY, request(3, producer_id="r", producer_seq=4))])
     assert await replayed(orca, log) == Replayed(6, 0, 2)
     assert await orca.scalar("SELECT count() FROM requests") == 4
