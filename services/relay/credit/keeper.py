@@ -152,16 +152,17 @@ class LeaseKeeper:
             and lease.lease_id not in self._releasing
             and self._log.recorded(lease.lease_id) >= lease.sequence
         ]
-        for first in range(0, len(ready), RELEASE_MAX):
-            await self._give_back(ready[first : first + RELEASE_MAX])
+        # Those of later calls too: whoever else gives leases back meanwhile must not take them.
+        names = {lease.lease_id for lease in ready}
+        self._releasing |= names
+        try:
+            for first in range(0, len(ready), RELEASE_MAX):
+                await self._give_back(ready[first : first + RELEASE_MAX])
+        finally:
+            self._releasing -= names
 
     async def _give_back(self, ready: Sequence[HeldLease]) -> None:
-        finals = {lease.lease_id: lease.used for lease in ready}
-        self._releasing |= finals.keys()
-        try:
-            closed = await self._release(self.replica_id, finals)
-        finally:
-            self._releasing -= finals.keys()
+        closed = await self._release(self.replica_id, {lease.lease_id: lease.used for lease in ready})
         for lease in ready:
             if lease.lease_id in closed:
                 self.accounts[lease.account_id].leases.remove(lease)

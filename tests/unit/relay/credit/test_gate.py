@@ -425,6 +425,28 @@ class TestLifeOfALease:
         assert max(released) <= RELEASE_MAX
         assert {(await rig.ledger.amounts(f"acc_{n}")).held for n in range(many)} == {0}
 
+    async def test_two_that_give_back_at_once_give_each_lease_back_once(self, rig: Rig) -> None:
+        released: list[str] = []
+
+        class Noting(Stub):
+            def __getattr__(self, name: str) -> Any:
+                inner = super().__getattr__(name)
+
+                async def method(request: Any, timeout: float, metadata: Any) -> Any:
+                    if name == "Release":
+                        released.extend(lease.lease_id for lease in request.leases)
+                    return await inner(request, timeout=timeout, metadata=metadata)
+
+                return method
+
+        gate = LeaseCreditGate(Noting(rig.ledger), "relay_9", rig.clock, workspaces=lambda: [WORKSPACE])
+        await gate.round()
+        for reservation in await asyncio.gather(*(gate.reserve(key_of(n), 100) for n in range(RELEASE_MAX + 6))):
+            reservation.cancel()
+        rig.clock.advance(3)
+        await asyncio.gather(gate.round(), gate.round())
+        assert len(released) == len(set(released)) == RELEASE_MAX + 6
+
     async def test_a_lost_answer_of_a_key_that_is_gone_does_not_keep_the_others(self, rig: Rig) -> None:
         class Lossy(Stub):
             def __getattr__(self, name: str) -> Any:
