@@ -135,6 +135,7 @@ def test_never_over_nothing_stranded_nothing_lost(
     assert [row["held_usd"] for row in rows] == [0] * len(rows)
     assert killer.kills["broker"] == 1 or SECONDS < LONG_S, "the broker was never restarted"
     codes = tenants.outcome.codes
+    assert codes["internal_error"] == 0
     assert codes["credit_limit_exceeded"] + codes["credit_held"], "the caps were never tried"
     check_log(cluster, tenants.outcome.answered)
 
