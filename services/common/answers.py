@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 Answer = Any
 """JSON in the envelope: `responses` of its route says what of it the OpenAPI document tells."""
@@ -27,6 +27,32 @@ class Deleted(Shown):
 
     id: str
     deleted: Literal[True]
+
+
+class Version(Shown):
+    """One version of a policy and who made it."""
+
+    version: int
+    operation: str
+    author_id: str
+    created_time: int
+    snapshot: dict[str, Any] = Field(description="What it said then.")
+
+
+class Change(Shown):
+    """One difference; null on the side that has nothing there."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class Difference(Shown):
+    """What changed between two versions."""
+
+    from_: int = Field(alias="from")
+    to: int
+    changes: list[Change]
 
 
 @cache

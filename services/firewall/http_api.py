@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, FastAPI, Query
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
-from services.common.answers import Answer, Deleted, lists, pages, shows
+from services.common.answers import Answer, Deleted, Difference, Version, lists, pages, shows
 from services.common.errors import Invalid
 from services.common.http import (
     Authenticator,
@@ -218,7 +218,7 @@ def _written(stored: Stored) -> dict[str, Any]:
 
 
 def _add_versions(api: FastAPI, policies: Policies) -> None:
-    @api.get(f"{BASE}/policies/{{policy_id}}/history", responses=pages(answers.Version))
+    @api.get(f"{BASE}/policies/{{policy_id}}/history", responses=pages(Version))
     async def policy_history(principal: Member, policy_id: str, page: Page) -> Answer:
         """Versions, newest first."""
         before = position(page.cursor, int) if page.cursor else None
@@ -228,7 +228,7 @@ def _add_versions(api: FastAPI, policies: Policies) -> None:
         cursor = encode_cursor([rows[-1].version]) if more else None
         return ok({"items": [_version(row) for row in rows], "next_cursor": cursor})
 
-    @api.get(f"{BASE}/policies/{{policy_id}}/diff", responses=shows(answers.Difference))
+    @api.get(f"{BASE}/policies/{{policy_id}}/diff", responses=shows(Difference))
     async def compare_policy(
         principal: Member,
         policy_id: str,

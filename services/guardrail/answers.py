@@ -86,32 +86,6 @@ class NamingKey(Shown):
     name: str
 
 
-class Version(Shown):
-    """One version and who made it."""
-
-    version: int
-    operation: str
-    author_id: str
-    created_time: int
-    snapshot: dict[str, Any] = Field(description="The guardrail as it was then.")
-
-
-class Change(Shown):
-    """One difference; null on the side that has nothing there."""
-
-    path: str
-    before: Any
-    after: Any
-
-
-class Difference(Shown):
-    """What changed between two versions."""
-
-    from_: int = Field(alias="from")
-    to: int
-    changes: list[Change]
-
-
 class Suppression(Shown):
     """A finding that is none."""
 

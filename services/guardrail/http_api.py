@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, FastAPI, Query
 from pydantic import StrictBool, StrictInt, StrictStr
 
-from services.common.answers import Answer, Deleted, lists, pages, shows
+from services.common.answers import Answer, Deleted, Difference, Version, lists, pages, shows
 from services.common.errors import Invalid
 from services.common.http import (
     Authenticator,
@@ -165,7 +165,7 @@ def _add_objects(api: FastAPI, policies: Policies) -> None:
 
 
 def _add_versions(api: FastAPI, policies: Policies) -> None:
-    @api.get("/api/guardrail/{guardrail_id}/history", responses=pages(answers.Version))
+    @api.get("/api/guardrail/{guardrail_id}/history", responses=pages(Version))
     async def history(principal: Member, guardrail_id: str, page: Page) -> Answer:
         """Versions, newest first."""
         before = _position(page.cursor, int) if page.cursor else None
@@ -175,7 +175,7 @@ def _add_versions(api: FastAPI, policies: Policies) -> None:
         cursor = encode_cursor([rows[-1].version]) if more else None
         return ok({"items": [_version(row) for row in rows], "next_cursor": cursor})
 
-    @api.get("/api/guardrail/{guardrail_id}/diff", responses=shows(answers.Difference))
+    @api.get("/api/guardrail/{guardrail_id}/diff", responses=shows(Difference))
     async def compare(
         principal: Member,
         guardrail_id: str,
