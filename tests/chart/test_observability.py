@@ -38,8 +38,11 @@ def exposed() -> dict[str, set[str]]:
     """Series name → label names, as registered by the services."""
     found: dict[str, set[str]] = {}
     for collector in list(REGISTRY._collector_to_names):
-        labels = set(getattr(collector, "_labelnames", ()))
-        for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
+        families = list(collector.describe() if hasattr(collector, "describe") else collector.collect())
+        # The library's own collectors name their labels; others show them in what they collect.
+        shown = {label for family in families for sample in family.samples for label in sample.labels}
+        labels = set(getattr(collector, "_labelnames", shown - {"le"}))
+        for family in families:
             for suffix in SUFFIXES.get(family.type, ("",)):
                 found[family.name + suffix] = labels | ({"le"} if suffix == "_bucket" else set())
     return found
