@@ -16,7 +16,7 @@ OPTIONS = (
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 500),
     # A name is looked up again soon, so that a rollout's new replicas are known before its last old one goes.
     ("grpc.dns_min_time_between_resolutions_ms", 2000),
 )
