@@ -57,7 +57,7 @@ class HttpAnswer:
     async def read(self) -> bytes:
         """The whole body. Raises Interrupted."""
         self._wants_all = True
-        self._connection.resume()
+        self._resume()
         while not self._whole:
             await self._more()
         parts, self._parts = self._parts, []
@@ -68,7 +68,7 @@ class HttpAnswer:
         while True:
             if self._parts:
                 parts, self._parts, self._unread = self._parts, [], 0
-                self._connection.resume()
+                self._resume()
                 yield parts[0] if len(parts) == 1 else b"".join(parts)
             elif self._whole:
                 return
@@ -114,6 +114,11 @@ class HttpAnswer:
             self._failure = failure
             self._timer.cancel()
             self._wake()
+
+    def _resume(self) -> None:
+        # After its end the connection may be another answer's.
+        if not self._whole:
+            self._connection.resume()
 
     async def _more(self) -> None:
         if self._failure is not None:

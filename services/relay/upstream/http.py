@@ -87,7 +87,8 @@ class HttpUpstream:
         try:
             await answer.head()
         except BaseException:
-            connection.close()
+            # Not the connection: where the answer had ended already, it carries somebody else's request by now.
+            answer.abort()
             raise
         return answer
 

@@ -229,6 +229,20 @@ async def test_a_caller_that_is_cancelled_stops_the_provider() -> None:
         await provider.left.wait()
 
 
+async def test_a_caller_that_leaves_as_its_answer_ends_takes_no_other_request_along() -> None:
+    """Its connection may carry the next request before the caller's own cancellation is delivered."""
+    async with asked(sized(b"one"), sized(b"two")) as (upstream, provider):
+        leaving = asyncio.create_task(upstream.send(target(provider), b"{}"))
+        while not upstream._idle_count:  # noqa: ASYNC110 - to act in the turn in which the answer ends
+            await asyncio.sleep(0)
+        leaving.cancel()
+        answer = await upstream.send(target(provider), b"{}")
+        assert await answer.read() == b"two"
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert provider.connections == 1
+
+
 async def test_a_slow_reader_holds_the_provider_back() -> None:
     size = 8 * 1024 * 1024
     written = 0
