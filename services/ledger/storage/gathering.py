@@ -109,14 +109,12 @@ class Gathering(Generic[A, R]):
             return
         try:
             found = await self._alone(ask)
-        except BaseException as error:
+        except Exception as error:
             if not answer.done():
                 answer.set_exception(error)
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            return
-        if not answer.done():
-            answer.set_result(found)
+        else:
+            if not answer.done():
+                answer.set_result(found)
 
 
 class _Line(Generic[A, R]):

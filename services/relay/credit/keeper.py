@@ -80,17 +80,22 @@ class LeaseKeeper:
         sent_s = self._clock.monotonic_s()
         # Noted before the call: a cancelled or failed call may have been granted all the same.
         self._unanswered[request.acquire_id] = (request, sent_s)
+        answer, _ = await self._acquire(request, sent_s)
+        return answer
+
+    async def _acquire(
+        self, request: ledger_pb2.AcquireRequest, sent_s: float
+    ) -> tuple[ledger_pb2.AcquireResponse, list[HeldLease]]:
+        """The answer and the leases taken up. The acquire stays unanswered where the ledger cannot be reached."""
         try:
             answer: ledger_pb2.AcquireResponse = await self._call(self._ledger.Acquire, request)
         except OrcaError as error:
             if error.status < 500:
                 self._answered(request, ())
             raise
-        granted = list(self._granted(answer))
-        for lease in granted:
-            self._take_up(lease, sent_s)
-        self._answered(request, [lease.lease_id for lease in granted])
-        return answer
+        leases = [self._take_up(lease, sent_s) for lease in self._granted(answer)]
+        self._answered(request, [lease.lease_id for lease in leases])
+        return answer, leases
 
     async def renew(self, workspace_ids: Sequence[str]) -> None:
         """Extends all leases, learns of recalls and of workspaces' limits."""
@@ -208,15 +213,14 @@ class LeaseKeeper:
     async def _ask_again(self, request: ledger_pb2.AcquireRequest, sent_s: float) -> None:
         """Gives back what an acquire without an answer was granted: nobody waits for it any more."""
         try:
-            granted = list(self._granted(await self._call(self._ledger.Acquire, request)))
+            _, leases = await self._acquire(request, sent_s)
         except OrcaError as error:
             if error.status >= 500:
                 raise
             # Refused for good (its key is gone): nothing was granted.
-            granted = []
-        for lease in granted:
-            self._take_up(lease, sent_s).closing = True
-        self._answered(request, [lease.lease_id for lease in granted])
+            return
+        for lease in leases:
+            lease.closing = True
 
     async def _close(self, orphans: Orphans) -> dict[str, int]:
         """Closes a predecessor's leases; those that the ledger does not close yet."""
