@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import httpx
 from starlette.requests import Request
 from starlette.types import Scope, Send
 
+from services.common.bodies import BodyRoom
 from services.common.errors import BadRequest, OrcaError, Unavailable
 from services.common.forwarded import client_address
 from services.common.http import BODY_MAX_BYTES
@@ -26,8 +28,7 @@ log = logging.getLogger("orca.console")
 
 BODY_TIMEOUT_S = 60.0
 BODIES_BYTES_MAX = 256 * 1024 * 1024
-"""Of all bodies at once that are larger than `SMALL_BYTES`."""
-SMALL_BYTES = 64 * 1024
+"""Of all large bodies at once: nobody has logged in yet, and a body's own bound says nothing of their number."""
 DOCUMENT_TIMEOUT_S = 5.0
 READY_TIMEOUT_S = 2.0
 HOP_BY_HOP = frozenset(
@@ -55,8 +56,7 @@ class Proxy:
     def __init__(self, upstreams: Mapping[str, httpx.AsyncClient], trusted: Sequence[Network] = ()) -> None:
         self._upstreams = upstreams
         self._trusted = tuple(trusted)
-        self._held = 0
-        """Bytes of large bodies that are read or sent on."""
+        self._bodies = BodyRoom(BODIES_BYTES_MAX)
 
     async def forward(self, service: str, request: Request, raw_path: bytes, send: Send) -> None:
         """Sends the service's answer.
@@ -65,23 +65,12 @@ class Proxy:
         httpx.TransportError when the answer breaks off: the caller must not see a short answer as a whole one.
         """
         client = self._upstreams[service]
-        counted = 0
-
-        def count(size: int) -> None:
-            nonlocal counted
-            if size <= SMALL_BYTES:
-                return
-            # Nobody has logged in yet, and a body's own bound says nothing of their number.
-            if self._held + size - counted > BODIES_BYTES_MAX:
-                raise Unavailable("too many large requests are under way", retry_after_s=1.0)
-            self._held += size - counted
-            counted = size
-
+        held = self._bodies.enter()
         try:
-            body = await read_body(request, count)
+            body = await read_body(request, partial(held.grow, ""))
             answer = await self._ask(service, client, request, raw_path, body)
         finally:
-            self._held -= counted
+            held.release()
         try:
             headers = _answered(answer, client.base_url)
             await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})

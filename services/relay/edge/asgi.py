@@ -13,17 +13,19 @@ from typing import Any, Protocol
 
 import msgspec
 
+from services.common.bodies import BodyRoom
 from services.common.errors import OrcaError
 from services.common.ids import new_id
 from services.common.tracing import TRACEPARENT, SpanKind, enabled, span
 from services.relay.domain.identity import MAX_ID_CHARS
 from services.relay.edge.incoming import Incoming, Receive
 from services.relay.edge.reply import Reply, Send
-from services.relay.limits.bodies import BodyRoom
 from services.relay.pipeline.metrics import IN_FLIGHT
 
 log = logging.getLogger("orca.relay")
 
+BODIES_BYTES = 512 * 1024 * 1024
+"""Of all large request bodies at once; a key has half of it."""
 CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
 APPROVALS = "/v1/firewall/approvals/"
@@ -56,7 +58,7 @@ class RelayAsgi:
         self._chat = chat
         self._lists = lists
         self._ready = ready
-        self._bodies = BodyRoom()
+        self._bodies = BodyRoom(BODIES_BYTES, share=BODIES_BYTES // 2)
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from services.common.bodies import HeldBody
 from services.common.errors import OrcaError
 from services.common.waiting import within
-from services.relay.limits.bodies import HeldBody
 
 BODY_TIMEOUT_S = 60.0
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.common.bodies import SMALL_BYTES
 from services.common.http import BODY_MAX_BYTES
 from services.console import proxy
 from tests.unit.console.harness import PEER, Down, console, get_scope, raw_status
@@ -24,8 +25,8 @@ async def test_method_path_query_and_body_reach_the_owner() -> None:
 
 
 async def test_large_bodies_at_once_are_bounded_and_small_ones_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy, "BODIES_BYTES_MAX", 3 * proxy.SMALL_BYTES)
-    large = b"x" * 2 * proxy.SMALL_BYTES
+    monkeypatch.setattr(proxy, "BODIES_BYTES_MAX", 3 * SMALL_BYTES)
+    large = b"x" * 2 * SMALL_BYTES
     arrived, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
@@ -38,7 +39,7 @@ async def test_large_bodies_at_once_are_bounded_and_small_ones_pass(monkeypatch:
         first = asyncio.create_task(caller.put("/api/channel/a", content=slow()))
         await arrived.wait()
         refused = await caller.put("/api/channel/a", content=large)
-        small = await caller.put("/api/channel/a", content=large[: proxy.SMALL_BYTES])
+        small = await caller.put("/api/channel/a", content=large[:SMALL_BYTES])
         go_on.set()
         whole = (await first).json()["data"]["body"]
         assert whole == large.decode() + "!"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from services.common.bodies import BodyRoom
 from services.common.errors import OrcaError
-from services.relay.limits.bodies import BodyRoom
 
 
 def refused(room: BodyRoom, owner: str, size: int) -> tuple[int, str] | None:

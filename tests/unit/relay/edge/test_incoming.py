@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from services.common.bodies import BodyRoom
 from services.common.errors import OrcaError
 from services.relay.edge.incoming import ClientGone, Incoming
-from services.relay.limits.bodies import BodyRoom
 
 
 def part(body: bytes, *, more: bool) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def incoming(*messages: dict[str, Any], length: str = "") -> Incoming:
         return message if message is not None else await asyncio.get_running_loop().create_future()
 
     headers = [(b"content-length", length.encode())] if length else []
-    return Incoming({"headers": headers, "client": ("127.0.0.1", 1)}, receive, BodyRoom().enter())
+    return Incoming({"headers": headers, "client": ("127.0.0.1", 1)}, receive, BodyRoom(1 << 30).enter())
 
 
 async def test_a_body_comes_whole_or_in_parts() -> None:

@@ -1,4 +1,4 @@
-"""How many bytes of request bodies a process holds at once, in all and of one caller.
+"""How many bytes of request bodies a process holds at once, in all and, where callers are known, of one of them.
 
 Each body is bounded, their number is not: without this, whoever sends many large ones at once has the process killed
 for everybody. Small bodies are not counted, so that they pass whatever else is held.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from services.common.errors import TooMany, Unavailable
 
-TOTAL_BYTES = 512 * 1024 * 1024
-SHARE_BYTES = TOTAL_BYTES // 2
 SMALL_BYTES = 64 * 1024
 _RETRY_S = 1.0
 
@@ -17,7 +15,8 @@ _RETRY_S = 1.0
 class BodyRoom:
     """Room for bodies. Owned by one event loop."""
 
-    def __init__(self, total: int = TOTAL_BYTES, share: int = SHARE_BYTES, small: int = SMALL_BYTES) -> None:
+    def __init__(self, total: int, share: int | None = None, small: int = SMALL_BYTES) -> None:
+        """Bounds in bytes; `share`: one caller's part, None: no caller has one."""
         self._total = total
         self._share = share
         self._small = small
@@ -35,7 +34,7 @@ class BodyRoom:
         if not extra:
             return before
         mine = self._owners.get(owner, 0) + extra
-        if extra > 0 and mine > self._share:
+        if extra > 0 and self._share is not None and mine > self._share:
             raise TooMany("too many large requests at once", retry_after_s=_RETRY_S)
         if extra > 0 and self._held + extra > self._total:
             raise Unavailable("too many large requests are under way", retry_after_s=_RETRY_S)
