@@ -120,16 +120,9 @@ class GrantStore:
         row = (await tx.execute(sa.select(ACQUIRES).where(ACQUIRES.c.id == ask.acquire_id))).first()
         if row is None:
             return None
-        ids = [i for i in (row.key_lease_id, row.workspace_lease_id, row.blocked_lease_id) if i]
-        leases = {lease.id: lease for lease in await tx.execute(sa.select(LEASES).where(LEASES.c.id.in_(ids)))}
-        accounts = await _accounts(tx, ask)
-        return Acquired(
-            leases.get(row.key_lease_id),
-            leases.get(row.workspace_lease_id),
-            leases.get(row.blocked_lease_id),
-            workspace_unlimited=accounts[ask.key.workspace_id].limit_nano_usd is None,
-            key_blocked=accounts[ask.key.account_id].blocked,
-        )
+        ids = (row.key_lease_id, row.blocked_lease_id, row.workspace_lease_id)
+        leases = {lease.id: lease for lease in await tx.execute(_in(LEASES, [i for i in ids if i]))}
+        return _acquired(ask, await _accounts(tx, ask), [leases.get(lease_id) for lease_id in ids])
 
     async def _grant_all(self, tx: AsyncConnection, ask: Acquire, accounts: Mapping[str, Any]) -> Acquired:
         granted = [
@@ -165,13 +158,7 @@ class GrantStore:
             if fence is not None:
                 return self.lease(ask, account, amount, fence)
             account = (await _accounts(tx, ask))[account_id]
-        raise _Abandon(
-            Acquired(
-                refused=(Kind(account.kind), refused),
-                workspace_unlimited=accounts[ask.key.workspace_id].limit_nano_usd is None,
-                key_blocked=accounts[ask.key.account_id].blocked,
-            )
-        )
+        raise _Abandon(_acquired(ask, accounts, (), refused=(Kind(account.kind), refused)))
 
     def lease(self, ask: Acquire, account: Any, amount: int, fence: int) -> SimpleNamespace:
         """A row of `leases`."""
@@ -304,7 +291,7 @@ async def _lock(
 def _acquired(
     ask: Acquire,
     accounts: Mapping[str, Any],
-    granted: Sequence[SimpleNamespace | None],
+    granted: Sequence[Any],
     refused: tuple[Kind, Refused] | None = None,
 ) -> Acquired:
     """The answer; leases in the order of `wants`, none for a refusal."""
@@ -321,8 +308,8 @@ def _acquired(
 
 async def _accounts(tx: AsyncConnection, ask: Acquire) -> dict[str, Any]:
     """The accounts an Acquire is about, by id."""
-    ids = [ask.key.account_id, blocked_account(ask.key.account_id), ask.key.workspace_id]
-    return {row.id: row for row in await tx.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids)))}
+    ids = [account_id for account_id, _ in ask.wants()]
+    return {row.id: row for row in await tx.execute(_in(ACCOUNTS, ids))}
 
 
 def _current(accounts: Mapping[str, Any], ask: Acquire) -> bool:
